@@ -1,0 +1,47 @@
+/**
+ * The seam between capture and everything else. eBPF is one implementation, a recording that is played back another.
+ * Ring bytes are `struct flow_record` (256) and `struct listen_record` (64) of bpf/flow_record.h, each preceded by
+ * its u32 length and u32 zero (8 bytes), back to back.
+ */
+export interface SourceStart {
+  /** The life of this ring: a new one each time a ring is made. URL-safe, at most 40 characters. */
+  readonly ringId: string;
+  /** Add to a CLOCK_BOOTTIME microsecond to get microseconds since 1970. */
+  readonly bootToUnixUs: number;
+  /** Jiffies a second of this kernel, for the *_jiffies fields. */
+  readonly jiffiesHz: number;
+}
+
+export interface SourceRead {
+  /** Bytes written to the buffer; 0: nothing there. */
+  readonly bytes: number;
+  /** Where the reader stands now; hand it to `release` once everything up to here is durable. */
+  readonly position: number;
+}
+
+/** Cumulative since the ring was made. `made` = records reserved + every drop: what flow numbers count. */
+export interface SourceCounters {
+  readonly made: number;
+  /** By reason: ring_full. */
+  readonly dropped: Readonly<Record<string, number>>;
+  /** Listen records that found no room (claims, not flows). */
+  readonly listenDropped: number;
+  /** Connections whose opening found the state map full: a flow without role, owner and opening time, not a loss. */
+  readonly stateFull: number;
+  readonly recursionMisses: Readonly<Record<string, number>>;
+}
+
+export interface FlowSource {
+  readonly kind: 'ebpf' | 'recording';
+  start(): Promise<SourceStart>;
+  /** Copy whole records into `into` (at least 64 KiB). Never blocks. */
+  read(into: Uint8Array): SourceRead;
+  /** Give the ring's room up to `position` back. */
+  release(position: number): void;
+  counters(): SourceCounters;
+  /** Write a record of every open connection into the ring; the first pass seeds the ones older than the capture. Counters advance only for those that found room. */
+  reportOpen(): Promise<void>;
+  /** A recording is at its end and everything was read; never true for a kernel. */
+  readonly ended: boolean;
+  stop(): Promise<void>;
+}
