@@ -1,4 +1,4 @@
-/** Every bound that more than one stage relies on, with the reason for its value. Bytes unless the name says otherwise. */
+/** Every bound that more than one stage relies on, with the reason for its value. Bytes unless the name says so. */
 
 /** A raw batch's encoded value: at most this (DESIGN section 4); brokers allow 1 MiB by default. */
 export const RAW_MESSAGE_BYTES_MAX = 900 * 1024;

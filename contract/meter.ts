@@ -50,7 +50,11 @@ export const METRICS = {
   weir_sink_lag_messages: gauge('Enriched messages not yet stored.', 'partition'),
   weir_sink_lag_flows: gauge('Flow numbers not yet stored.', 'partition'),
   weir_sink_lag_seconds: gauge('Age of the oldest enriched message not yet stored.', 'partition'),
-  weir_sink_objects_total: counter('Objects created, by table; adopted are those that another writer won.', 'table', 'outcome'),
+  weir_sink_objects_total: counter(
+    'Objects created, by table; adopted are those that another writer won.',
+    'table',
+    'outcome',
+  ),
 } as const satisfies Record<string, MetricRow>;
 
 export type MetricName = keyof typeof METRICS;

@@ -1,0 +1,106 @@
+// All set-up of a clone: the npm packages (among them the pinned Node 24) and the capture addon.
+// Changes nothing outside the clone; a second run does nothing. Plain JavaScript for Node 20, no dependencies.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { pinnedNode, root, run } from './node24.mjs';
+
+const stampPath = join(root, 'node_modules', '.weir-setup');
+const lockPath = join(root, '.weir-setup.lock');
+
+export const say = (line) => process.stdout.write(`${line}\n`);
+export const fail = (line) => {
+  process.stderr.write(`${line}\n`);
+  process.exit(2);
+};
+
+/** The first of `names` that is on the PATH; null when none is. */
+export function findProgram(...names) {
+  for (const name of names) {
+    for (const folder of [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']) {
+      if (folder !== '' && existsSync(join(folder, name))) return join(folder, name);
+    }
+  }
+  return null;
+}
+
+function alive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+/** Two set-ups at once would tear each other's node_modules: the second waits for the first. */
+async function exclusively(work) {
+  for (let said = false; ; ) {
+    try {
+      writeFileSync(lockPath, String(process.pid), { flag: 'wx' });
+      break;
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+    const holder = existsSync(lockPath) ? Number(readFileSync(lockPath, 'utf8')) : 0;
+    if (holder > 0 && !alive(holder)) {
+      rmSync(lockPath, { force: true });
+      continue;
+    }
+    if (!said) say(`set-up: waiting for the one that process ${holder} runs`);
+    said = true;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  const unlock = () => rmSync(lockPath, { force: true });
+  process.on('exit', unlock);
+  try {
+    return await work();
+  } finally {
+    unlock();
+    process.off('exit', unlock);
+  }
+}
+
+async function installPackages() {
+  const wanted = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
+  const present = existsSync(stampPath) ? readFileSync(stampPath, 'utf8').trim() : '';
+  if (present === wanted && pinnedNode() !== null) return;
+  say('set-up: npm ci installs the packages of package-lock.json into node_modules, Node 24 among them');
+  const status = await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  if (status !== 0) fail(`set-up: npm ci ended with status ${status}; its lines above say why`);
+  if (pinnedNode() === null) fail(`set-up: there is no package node-linux-${process.arch}; Weir runs on x64 and arm64`);
+  writeFileSync(stampPath, `${wanted}\n`);
+}
+
+/** Build the capture addon; it decides itself whether there is anything to do. False: capture is unavailable. */
+function buildAddon(required) {
+  const give = (line) =>
+    required ? fail(`set-up: ${line}`) : (say(`set-up: ${line}; capture with eBPF is unavailable`), false);
+  if (findProgram('gcc', 'cc', 'clang') === null) return give('no C compiler (gcc) to build the capture addon with');
+  const built = spawnSync(pinnedNode(), [join(root, 'scripts', 'build-addon.mjs')], { cwd: root, encoding: 'utf8' });
+  const output = `${built.stdout ?? ''}${built.stderr ?? ''}`.trimEnd();
+  if (built.status !== 0)
+    return give(`the capture addon could not be built: ${output.split('\n').slice(-5).join('\n')}`);
+  if (output !== '')
+    say(
+      output
+        .split('\n')
+        .map((line) => `set-up: ${line.replace(/^set-up: /, '')}`)
+        .join('\n'),
+    );
+  return true;
+}
+
+/** `addon`: required (tests), optional (start), none (checks). */
+export function setup({ addon = 'optional' } = {}) {
+  return exclusively(async () => {
+    await installPackages();
+    return addon === 'none' ? false : buildAddon(addon === 'required');
+  });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await setup({ addon: 'optional' });
