@@ -9,149 +9,145 @@ export type Disposition = 'retry' | 'drop' | 'fatal';
 /** Exit status of a command that ends with this error (CONTRACT: 2 wrong usage, 3 a dependency failed). */
 export type ExitStatus = 1 | 2 | 3;
 
-interface ErrorRow {
-  readonly disposition: Disposition;
-  readonly exit: ExitStatus;
-  /** One sentence: what it means and what to do. */
-  readonly sentence: string;
-}
-
-const row = (disposition: Disposition, exit: ExitStatus, sentence: string): ErrorRow => ({
-  disposition,
-  exit,
-  sentence,
-});
+/** Disposition, exit status, and one sentence: what it means and what to do. */
+export type ErrorRow = readonly [disposition: Disposition, exit: ExitStatus, sentence: string];
 
 /** The closed list of codes, grouped by stage. */
 export const ERRORS = {
-  WEIR_CLI_USAGE: row('fatal', 2, 'The command line is wrong; see --help of the subcommand.'),
-  WEIR_CONFIG_UNKNOWN_KEY: row(
-    'fatal',
-    2,
-    'A configuration key that Weir does not know; the nearest known key is named.',
-  ),
-  WEIR_CONFIG_INVALID: row(
+  WEIR_CLI_USAGE: ['fatal', 2, 'The command line is wrong; see --help of the subcommand.'],
+  WEIR_CONFIG_UNKNOWN_KEY: ['fatal', 2, 'A configuration key that Weir does not know; the nearest known key is named.'],
+  WEIR_CONFIG_INVALID: [
     'fatal',
     2,
     'A configuration value of the wrong type, unit or range; what is allowed is named.',
-  ),
-  WEIR_CONFIG_UNREADABLE: row('fatal', 2, 'The configuration file cannot be read or is not YAML; the line is named.'),
-  WEIR_SCHEMA_TRUNCATED: row('drop', 3, 'The Avro bytes end before the record does.'),
-  WEIR_SCHEMA_OVERLONG: row(
+  ],
+  WEIR_CONFIG_UNREADABLE: ['fatal', 2, 'The configuration file cannot be read or is not YAML; the line is named.'],
+  WEIR_SCHEMA_TRUNCATED: ['drop', 3, 'The Avro bytes end before the record does.'],
+  WEIR_SCHEMA_OVERLONG: [
     'drop',
     3,
     'Bytes are left over after the Avro record, or a varint is longer than its type allows.',
-  ),
-  WEIR_SCHEMA_UNKNOWN: row('drop', 3, 'The single-object header names a schema that this version does not know.'),
-  WEIR_SCHEMA_INVALID: row(
+  ],
+  WEIR_SCHEMA_UNKNOWN: ['drop', 3, 'The single-object header names a schema that this version does not know.'],
+  WEIR_SCHEMA_INVALID: [
     'drop',
     3,
     'A decoded value is impossible: a negative count, an enum or dictionary index out of range.',
+  ],
+  WEIR_SCHEMA_TOO_LARGE: ['drop', 3, 'A count or length exceeds the bound of its field.'],
+  WEIR_TRANSPORT_UNKNOWN_TOPIC: ['fatal', 3, 'The topic or partition does not exist; make it with weir topics.'],
+  WEIR_TRANSPORT_TOPIC_MISMATCH: row(
+    'fatal',
+    3,
+    'The topic exists with another number of partitions, or the number asked for is not allowed.',
   ),
-  WEIR_SCHEMA_TOO_LARGE: row('drop', 3, 'A count or length exceeds the bound of its field.'),
-  WEIR_TRANSPORT_UNKNOWN_TOPIC: row('fatal', 3, 'The topic or partition does not exist; make it with weir topics.'),
-  WEIR_TRANSPORT_OUT_OF_RANGE: row(
+  WEIR_TRANSPORT_OUT_OF_RANGE: [
     'drop',
     3,
     'The offset is not in the log: retention passed it, or it lies beyond the end.',
-  ),
-  WEIR_TRANSPORT_MESSAGE_TOO_LARGE: row('drop', 3, 'The message exceeds the limit of its topic.'),
-  WEIR_TRANSPORT_UNAVAILABLE: row('retry', 3, 'The log cannot be reached or written now; it is tried again.'),
-  WEIR_TRANSPORT_FULL: row('retry', 3, 'The disk of the log is full; free space, the stage goes on by itself.'),
-  WEIR_TRANSPORT_CORRUPT: row(
+  ],
+  WEIR_TRANSPORT_MESSAGE_TOO_LARGE: ['drop', 3, 'The message exceeds the limit of its topic.'],
+  WEIR_TRANSPORT_UNAVAILABLE: ['retry', 3, 'The log cannot be reached or written now; it is tried again.'],
+  WEIR_TRANSPORT_FULL: ['retry', 3, 'The disk of the log is full; free space, the stage goes on by itself.'],
+  WEIR_TRANSPORT_CORRUPT: [
     'fatal',
     3,
     'The log file is damaged or is not a Weir log; restore it or choose another data folder.',
-  ),
-  WEIR_TRANSPORT_VERSION: row(
+  ],
+  WEIR_TRANSPORT_VERSION: [
     'fatal',
     3,
     'The log was written by another version of Weir; the message names the version and the command.',
-  ),
-  WEIR_TRANSPORT_CLOSED: row('fatal', 3, 'The log was closed while a call was under way.'),
-  WEIR_SIDECAR_NO_BTF: row(
+  ],
+  WEIR_TRANSPORT_CLOSED: ['fatal', 3, 'The log was closed while a call was under way.'],
+  WEIR_SIDECAR_NO_BTF: [
     'fatal',
     3,
     'The kernel has no BTF at /sys/kernel/btf/vmlinux; CONFIG_DEBUG_INFO_BTF is needed.',
-  ),
-  WEIR_SIDECAR_NO_CGROUP2: row('fatal', 3, 'No cgroup v2 hierarchy is mounted; mount one, or set sidecar.cgroup.'),
-  WEIR_SIDECAR_NO_RIGHTS: row('fatal', 3, 'The process lacks CAP_BPF, CAP_PERFMON or CAP_NET_ADMIN.'),
-  WEIR_SIDECAR_NO_ADDON: row(
+  ],
+  WEIR_SIDECAR_NO_CGROUP2: ['fatal', 3, 'No cgroup v2 hierarchy is mounted; mount one, or set sidecar.cgroup.'],
+  WEIR_SIDECAR_NO_RIGHTS: ['fatal', 3, 'The process lacks CAP_BPF, CAP_PERFMON or CAP_NET_ADMIN.'],
+  WEIR_SIDECAR_NO_ADDON: [
     'fatal',
     3,
     'The capture addon is not built for this machine; run npm run setup (needs gcc).',
-  ),
-  WEIR_SIDECAR_LOAD_FAILED: row(
+  ],
+  WEIR_SIDECAR_LOAD_FAILED: [
     'fatal',
     3,
     'The kernel refused a capture program; weir doctor tells which and what it costs.',
-  ),
-  WEIR_SIDECAR_ADDON_ARGUMENT: row('fatal', 3, 'The addon was called with an argument of the wrong type or size.'),
-  WEIR_SIDECAR_RECORD_INVALID: row('drop', 3, 'A ring record of an unknown kind or size; counted as a loss.'),
-  WEIR_SIDECAR_RECORDING_INVALID: row(
+  ],
+  WEIR_SIDECAR_ADDON_ARGUMENT: ['fatal', 3, 'The addon was called with an argument of the wrong type or size.'],
+  WEIR_SIDECAR_RECORD_INVALID: ['drop', 3, 'A ring record of an unknown kind or size; counted as a loss.'],
+  WEIR_SIDECAR_RECORDING_INVALID: [
     'fatal',
     3,
     'The recording is cut, forged or not a Weir recording; the byte offset is named.',
-  ),
-  WEIR_ENRICHER_CLAIM_INVALID: row(
+  ],
+  WEIR_ENRICHER_CLAIM_INVALID: [
     'drop',
     3,
     'An ownership claim that cannot hold: from after to, an absurd prefix, an index out of range.',
-  ),
-  WEIR_ENRICHER_RANGE_INVALID: row('drop', 3, 'A batch whose flow range contradicts its rows and losses.'),
-  WEIR_ENRICHER_POISON_RATE: row(
+  ],
+  WEIR_ENRICHER_RANGE_INVALID: ['drop', 3, 'A batch whose flow range contradicts its rows and losses.'],
+  WEIR_ENRICHER_POISON_RATE: [
     'fatal',
     3,
     'Too many messages are refused: a schema outage rather than poison; the stage stops.',
-  ),
-  WEIR_SINK_STRADDLE: row(
+  ],
+  WEIR_SINK_STRADDLE: [
     'fatal',
     3,
     'A source straddles the state of its stream, which cannot happen; the sink refuses to guess.',
-  ),
-  WEIR_SINK_STORE_CONDITION: row(
+  ],
+  WEIR_SINK_STORE_CONDITION: [
     'fatal',
     3,
     'The store does not honour conditional creation; exactly-once cannot hold there.',
-  ),
-  WEIR_SINK_STORE_FULL: row(
-    'retry',
-    3,
-    'The disk or bucket of the lake is full; free space, the sink goes on by itself.',
-  ),
-  WEIR_SINK_STORE_RIGHTS: row('fatal', 3, 'No rights to read or write the lake; the path is named.'),
-  WEIR_SINK_STORE_UNAVAILABLE: row('retry', 3, 'The store does not answer now; the same name is tried again.'),
-  WEIR_SINK_EXISTS: row('drop', 3, 'An object of that name exists already: somebody else wrote it, and it wins.'),
-  WEIR_SINK_OBJECT_INVALID: row(
+  ],
+  WEIR_SINK_STORE_FULL: ['retry', 3, 'The disk or bucket of the lake is full; free space, the sink goes on by itself.'],
+  WEIR_SINK_STORE_RIGHTS: ['fatal', 3, 'No rights to read or write the lake; the path is named.'],
+  WEIR_SINK_STORE_UNAVAILABLE: ['retry', 3, 'The store does not answer now; the same name is tried again.'],
+  WEIR_SINK_EXISTS: ['drop', 3, 'An object of that name exists already: somebody else wrote it, and it wins.'],
+  WEIR_SINK_OBJECT_INVALID: [
     'fatal',
     3,
     'An object of the lake is cut, forged or not from Weir; weir verify tells which.',
-  ),
-  WEIR_SINK_FORMAT: row(
+  ],
+  WEIR_SINK_FORMAT: ['fatal', 3, 'The lake was begun in another format or by another version; the message names both.'],
+  WEIR_SINK_LOG_TRUNCATED: [
     'fatal',
     3,
-    'The lake was begun in another format or by another version; the message names both.',
-  ),
-  WEIR_SINK_ENCODE_FAILED: row('retry', 3, 'The Parquet encoder failed; the file is not made visible.'),
-  WEIR_EXPLORE_QUERY: row('fatal', 2, "The SQL is wrong; the message is the engine's own."),
-  WEIR_EXPLORE_NO_LAKE: row(
+    'The log ends before what the lake holds of it: it was cut or restored from an older copy; make the topic anew or choose another lake.',
+  ],
+  WEIR_SINK_POISON_RATE: [
+    'fatal',
+    3,
+    'Too many enriched messages in a row cannot be read: a schema outage rather than poison; the sink stops.',
+  ],
+  WEIR_SINK_ENCODE_FAILED: ['retry', 3, 'The Parquet encoder failed; the file is not made visible.'],
+  WEIR_EXPLORE_QUERY: ['fatal', 2, "The SQL is wrong; the message is the engine's own."],
+  WEIR_EXPLORE_NO_LAKE: [
     'fatal',
     2,
     'There is no lake at that place; run weir run or weir demo first, or name --data.',
-  ),
-  WEIR_DATA_VERSION: row(
+  ],
+  WEIR_DATA_VERSION: [
     'fatal',
     2,
     'The data folder was made by another version of Weir; choose another, or upgrade it as the message says.',
-  ),
-  WEIR_DATA_RIGHTS: row('fatal', 2, 'The data folder cannot be read or written by this user.'),
-  WEIR_DATA_IN_USE: row('fatal', 2, 'Another process holds the data folder or the node; its pid is named.'),
-  WEIR_METRICS_LISTEN: row('fatal', 2, 'metrics.listen cannot be bound: the port is in use or not allowed.'),
-  WEIR_DEMO_FAILED: row('fatal', 3, 'The demo could not make its fleet; the step is named.'),
-  WEIR_INTERNAL: row('fatal', 3, 'A defect in Weir; please report it with the output of --debug.'),
-} as const satisfies Record<string, ErrorRow>;
+  ],
+  WEIR_DATA_RIGHTS: ['fatal', 2, 'The data folder cannot be read or written by this user.'],
+  WEIR_DATA_IN_USE: ['fatal', 2, 'Another process holds the data folder or the node; its pid is named.'],
+  WEIR_METRICS_LISTEN: ['fatal', 2, 'metrics.listen cannot be bound: the port is in use or not allowed.'],
+  WEIR_DEMO_FAILED: ['fatal', 3, 'The demo could not make its fleet; the step is named.'],
+  WEIR_INTERNAL: ['fatal', 3, 'A defect in Weir; please report it with the output of --debug.'],
+} as const;
 
 export type ErrorCode = keyof typeof ERRORS;
+
+/** The table as it is read: also the proof that every row has its three parts. */
+export const ERROR_ROWS: Readonly<Record<ErrorCode, ErrorRow>> = ERRORS;
 
 /** Facts about the failure, for the log line; never secrets. */
 export type ErrorContext = Readonly<Record<string, string | number | boolean | null>>;
@@ -169,11 +165,11 @@ export class WeirError extends Error {
   }
 
   get disposition(): Disposition {
-    return ERRORS[this.code].disposition;
+    return ERROR_ROWS[this.code][0];
   }
 
   get exit(): ExitStatus {
-    return ERRORS[this.code].exit;
+    return ERROR_ROWS[this.code][1];
   }
 }
 

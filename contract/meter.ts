@@ -11,53 +11,51 @@ export interface Meter {
 
 export type MetricLabels = Readonly<Record<string, string>>;
 
-interface MetricRow {
-  readonly type: 'counter' | 'gauge';
-  readonly labels: readonly string[];
-  readonly help: string;
-}
-
-const counter = (help: string, ...labels: string[]): MetricRow => ({ type: 'counter', labels, help });
-const gauge = (help: string, ...labels: string[]): MetricRow => ({ type: 'gauge', labels, help });
+/** Type, help, and the names of its labels. */
+export type MetricRow = readonly [type: 'counter' | 'gauge', help: string, ...labels: readonly string[]];
 
 /** The closed list; docs/reference/metrics.md is generated from it. */
 export const METRICS = {
-  weir_build_info: gauge('Always 1; the version is a label.', 'version'),
-  weir_sidecar_flows_in_total: counter('Flow numbers taken from the ring: records and drops.'),
-  weir_sidecar_flows_out_total: counter('Flow numbers acknowledged by the log as rows.'),
-  weir_sidecar_flows_dropped_total: counter('Flow numbers told as losses.', 'reason', 'intentional'),
-  weir_sidecar_flows_held: gauge('Flow numbers read and not yet acknowledged.'),
-  weir_sidecar_lag_seconds: gauge('Age of the oldest record not yet acknowledged.'),
-  weir_sidecar_batches_total: counter('Raw batches acknowledged.'),
-  weir_sidecar_claims_total: counter('Ownership messages sent.', 'kind'),
-  weir_sidecar_recursion_misses_total: counter('Program runs that the kernel skipped.', 'program'),
-  weir_enricher_flows_in_total: counter('Flow numbers of raw batches read.'),
-  weir_enricher_flows_out_total: counter('Flow numbers written as enriched rows.'),
-  weir_enricher_flows_dropped_total: counter('Flow numbers told as losses.', 'reason', 'intentional'),
-  weir_enricher_flows_held: gauge('Flow numbers read that wait for claims.'),
-  weir_enricher_lag_messages: gauge('Raw messages not yet committed.', 'partition'),
-  weir_enricher_lag_flows: gauge('Flow numbers not yet committed.', 'partition'),
-  weir_enricher_lag_seconds: gauge('Age of the oldest raw message not yet committed.', 'partition'),
-  weir_enricher_ends_total: counter('Ends attributed, by method; none is unattributed.', 'method'),
-  weir_enricher_ends_unattributed_total: counter('Ends without an owner, by reason.', 'reason'),
-  weir_enricher_dead_letters_total: counter('Messages refused.', 'code'),
-  weir_enricher_claims_refused_total: counter('Ownership claims refused.', 'code'),
-  weir_sink_flows_in_total: counter('Flow numbers of enriched sources folded.'),
-  weir_sink_flows_out_total: counter('Flow numbers stored as rows.'),
-  weir_sink_flows_dropped_total: counter('Flow numbers stored as losses.', 'reason', 'intentional'),
-  weir_sink_flows_held: gauge('Flow numbers folded and not yet stored.'),
-  weir_sink_flows_repeated_total: counter('Flow numbers of sources that were seen before and skipped.'),
-  weir_sink_lag_messages: gauge('Enriched messages not yet stored.', 'partition'),
-  weir_sink_lag_flows: gauge('Flow numbers not yet stored.', 'partition'),
-  weir_sink_lag_seconds: gauge('Age of the oldest enriched message not yet stored.', 'partition'),
-  weir_sink_objects_total: counter(
+  weir_build_info: ['gauge', 'Always 1; the version is a label.', 'version'],
+  weir_sidecar_flows_in_total: ['counter', 'Flow numbers taken from the ring: records and drops.'],
+  weir_sidecar_flows_out_total: ['counter', 'Flow numbers acknowledged by the log as rows.'],
+  weir_sidecar_flows_dropped_total: ['counter', 'Flow numbers told as losses.', 'reason', 'intentional'],
+  weir_sidecar_flows_held: ['gauge', 'Flow numbers read and not yet acknowledged.'],
+  weir_sidecar_lag_seconds: ['gauge', 'Age of the oldest record not yet acknowledged.'],
+  weir_sidecar_batches_total: ['counter', 'Raw batches acknowledged.'],
+  weir_sidecar_claims_total: ['counter', 'Ownership messages sent.', 'kind'],
+  weir_sidecar_recursion_misses_total: ['counter', 'Program runs that the kernel skipped.', 'program'],
+  weir_enricher_flows_in_total: ['counter', 'Flow numbers of raw batches read.'],
+  weir_enricher_flows_out_total: ['counter', 'Flow numbers written as enriched rows.'],
+  weir_enricher_flows_dropped_total: ['counter', 'Flow numbers told as losses.', 'reason', 'intentional'],
+  weir_enricher_flows_held: ['gauge', 'Flow numbers read that wait for claims.'],
+  weir_enricher_lag_messages: ['gauge', 'Raw messages not yet committed.', 'partition'],
+  weir_enricher_lag_flows: ['gauge', 'Flow numbers not yet committed.', 'partition'],
+  weir_enricher_lag_seconds: ['gauge', 'Age of the oldest raw message not yet committed.', 'partition'],
+  weir_enricher_ends_total: ['counter', 'Ends attributed, by method; none is unattributed.', 'method'],
+  weir_enricher_ends_unattributed_total: ['counter', 'Ends without an owner, by reason.', 'reason'],
+  weir_enricher_dead_letters_total: ['counter', 'Messages refused.', 'code'],
+  weir_enricher_claims_refused_total: ['counter', 'Ownership claims refused.', 'code'],
+  weir_sink_flows_in_total: ['counter', 'Flow numbers of enriched sources folded.'],
+  weir_sink_flows_out_total: ['counter', 'Flow numbers stored as rows.'],
+  weir_sink_flows_dropped_total: ['counter', 'Flow numbers stored as losses.', 'reason', 'intentional'],
+  weir_sink_flows_held: ['gauge', 'Flow numbers folded and not yet stored.'],
+  weir_sink_flows_repeated_total: ['counter', 'Flow numbers of sources that were seen before and skipped.'],
+  weir_sink_lag_messages: ['gauge', 'Enriched messages not yet stored.', 'partition'],
+  weir_sink_lag_flows: ['gauge', 'Flow numbers not yet stored.', 'partition'],
+  weir_sink_lag_seconds: ['gauge', 'Age of the oldest enriched message not yet stored.', 'partition'],
+  weir_sink_objects_total: [
+    'counter',
     'Objects created, by table; adopted are those that another writer won.',
     'table',
     'outcome',
-  ),
-} as const satisfies Record<string, MetricRow>;
+  ],
+} as const;
 
 export type MetricName = keyof typeof METRICS;
+
+/** The table as it is read: also the proof that every row has its parts. */
+export const METRIC_ROWS: Readonly<Record<MetricName, MetricRow>> = METRICS;
 
 /** For tests. */
 export const silentMeter: Meter = { add: () => undefined, set: () => undefined };

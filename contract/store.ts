@@ -22,10 +22,14 @@ export interface Store {
   stat(name: string): Promise<StoredObject | null>;
   /** All objects below a prefix, by name ascending. */
   list(prefix: string): Promise<readonly StoredObject[]>;
-  /** A range of an object; `end` is exclusive. */
+  /** Names of the folders directly below a prefix that ends with `/` (or is empty), by name ascending, without `/`. */
+  folders(prefix: string): Promise<readonly string[]>;
+  /** A range of an object; `end` is exclusive. Fewer bytes only where the object ends before. */
   readRange(name: string, start: number, end: number): Promise<Uint8Array>;
   /** A path on this machine that any reader may open: the object itself in a folder, a bounded cache of a bucket. */
   localPath(name: string): Promise<string>;
   /** A free path in the store's temporary folder (on the same file system where it is a folder). */
   temporaryPath(suffix: string): Promise<string>;
+  /** Remove a file at a path that `temporaryPath` gave; `create` leaves it. Nothing happens when it is gone. */
+  discard(file: string): Promise<void>;
 }
