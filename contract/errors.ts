@@ -36,11 +36,11 @@ export const ERRORS = {
   ],
   WEIR_SCHEMA_TOO_LARGE: ['drop', 3, 'A count or length exceeds the bound of its field.'],
   WEIR_TRANSPORT_UNKNOWN_TOPIC: ['fatal', 3, 'The topic or partition does not exist; make it with weir topics.'],
-  WEIR_TRANSPORT_TOPIC_MISMATCH: row(
+  WEIR_TRANSPORT_TOPIC_MISMATCH: [
     'fatal',
     3,
     'The topic exists with another number of partitions, or the number asked for is not allowed.',
-  ),
+  ],
   WEIR_TRANSPORT_OUT_OF_RANGE: [
     'drop',
     3,
