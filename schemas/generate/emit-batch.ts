@@ -1,0 +1,84 @@
+import { columnImports, emitColumns } from './emit-columns.ts';
+import { commonNames } from './emit-common.ts';
+import { emitInterface, readExpression, writeStatement } from './emit-record.ts';
+import { emitRowReader } from './emit-row-reader.ts';
+import { emitRowWriter } from './emit-row-writer.ts';
+import { singleObjectHeader } from './fingerprint.ts';
+import { indexedFields } from './indices.ts';
+import type { Schema } from './model.ts';
+import { camel, header, upper } from './names.ts';
+
+/** One schema's file: columns, batch, decode and encode. `rowsMax` names a constant of contract/limits.ts. */
+export function emitBatch(schema: Schema, rowsMax: string): string {
+  const { batch } = schema;
+  const bytes = singleObjectHeader(schema.json).map((byte) => `0x${byte.toString(16).padStart(2, '0')}`);
+  const headerDoc = `/** C3 01 and the CRC-64-AVRO fingerprint of ${schema.path}, little endian. */\n`;
+  return [
+    header(schema.path),
+    emitImports(schema, rowsMax),
+    `${headerDoc}const HEADER: Uint8Array = Uint8Array.of(${bytes.join(', ')});\n`,
+    `/** The same as hex digits: what \`headerOf\` gives for a ${batch.name}. */\nexport const ${upper(batch.name)}_HEADER = '${singleObjectHeader(
+      schema.json,
+    )
+      .map((byte) => byte.toString(16).padStart(2, '0'))
+      .join('')}';\n`,
+    emitColumns(schema.rows),
+    emitInterface(batch).trimEnd() + '\n',
+    emitRowReader(schema, rowsMax),
+    emitDecode(schema),
+    emitRowWriter(schema, rowsMax),
+    emitEncode(schema),
+  ].join('\n');
+}
+
+function emitImports(schema: Schema, rowsMax: string): string {
+  const { types, values } = commonNames(schema);
+  const common = [...values, ...types.map((name) => `type ${name}`)];
+  return [
+    `import { ${rowsMax} } from '../../contract/limits.ts';\n`,
+    `import { type AvroReader, wide, wideInt, wideLong } from '../avro-reader.ts';\n`,
+    `import { AvroWriter, putInt, putLong } from '../avro-writer.ts';\n`,
+    `import { Columns, ${columnImports(schema.rows).join(', ')} } from '../columns.ts';\n`,
+    `import { invalid, refused, tooLarge, truncated } from '../schema-error.ts';\n`,
+    `import { openSingleObject } from '../single-object.ts';\n`,
+    `import {\n${common.map((name) => `  ${name},\n`).join('')}} from './common.ts';\n`,
+  ].join('');
+}
+
+function dictionarySizes(schema: Schema, object: string): string {
+  const names = [...new Set(indexedFields(schema.rows).map((field) => camel(field.index ?? '')))];
+  return names.map((name) => `, ${object}${name}.length`).join('');
+}
+
+function emitDecode(schema: Schema): string {
+  const { batch, rows, rowsField } = schema;
+  const plain = batch.fields.filter((field) => field !== rowsField);
+  const reads = plain.map((field) => `  const ${field.id} = ${readExpression(batch, field)};\n`);
+  return [
+    `/**\n * A ${batch.name} from its single-object encoding. Owner: the result refers to nothing of \`bytes\`; its rows are \`into\`, which\n`,
+    ` * is overwritten, also where this fails. Allocates: the header and the dictionaries; nothing a row once \`into\` is large enough.\n`,
+    ` * @throws WEIR_SCHEMA_UNKNOWN, _TRUNCATED, _OVERLONG, _INVALID, _TOO_LARGE\n */\n`,
+    `export function decode${batch.name}(bytes: Uint8Array, into: ${rows.name}Columns = new ${rows.name}Columns(0)): ${batch.name} {\n`,
+    `  const reader = openSingleObject(bytes, HEADER, '${batch.name}');\n`,
+    ...reads,
+    `  read${rows.name}Blocks(reader, into${dictionarySizes(schema, '')});\n`,
+    `  reader.finish();\n`,
+    `  return {\n${plain.map((field) => `    ${field.id},\n`).join('')}    ${rowsField.id}: into,\n  };\n}\n`,
+  ].join('');
+}
+
+function emitEncode(schema: Schema): string {
+  const { batch, rows, rowsField } = schema;
+  const writes = batch.fields
+    .filter((field) => field !== rowsField)
+    .map((field) => `  ${writeStatement(batch, field, 'batch')}\n`);
+  return [
+    `const writer = new AvroWriter();\n\n`,
+    `/**\n * The single-object encoding of a ${batch.name}, as bytes of the caller's own.\n`,
+    ` * @throws WEIR_SCHEMA_INVALID for a value that its type or dictionary does not hold, WEIR_SCHEMA_TOO_LARGE past a bound\n */\n`,
+    `export function encode${batch.name}(batch: ${batch.name}): Uint8Array {\n  writer.begin(HEADER);\n`,
+    ...writes,
+    `  write${rows.name}s(writer, batch.${rowsField.id}${dictionarySizes(schema, 'batch.')});\n`,
+    `  return writer.take();\n}\n`,
+  ].join('');
+}

@@ -1,0 +1,103 @@
+import type { Field, RecordType, Schema } from './model.ts';
+import { bytesMax, bytesMin } from './model.ts';
+import { upper } from './names.ts';
+import { countId, indexedFields } from './indices.ts';
+
+/** The rows' readers: one straight line a row, no bound checks inside, and the blocks around it. */
+export function emitRowReader(schema: Schema, rowsMax: string): string {
+  const { rows } = schema;
+  const bound = upper(rows.name);
+  return [
+    `/** The fewest and the most bytes of a row. */\n`,
+    `const ${bound}_BYTES_MIN = ${bytesMin(rows)};\nconst ${bound}_BYTES_MAX = ${bytesMax(rows)};\n\n`,
+    emitLoop(schema),
+    '\n',
+    emitBlocks(schema, rowsMax),
+  ].join('');
+}
+
+function counts(schema: Schema): string[] {
+  return [...new Set(indexedFields(schema.rows).map((field) => countId(field)))];
+}
+
+function emitLoop(schema: Schema): string {
+  const { rows } = schema;
+  const parameters = counts(schema).map((id) => `  ${id}: number,\n`);
+  const locals = rows.fields.map((field) =>
+    field.type.kind === 'fixed'
+      ? `  const ${field.id} = new Int32Array(columns.${field.id}.buffer, columns.${field.id}.byteOffset, columns.${field.id}.length >> 2);\n`
+      : `  const { ${field.id} } = columns;\n`,
+  );
+  return [
+    `/**\n * Read rows up to row \`to\`, beginning none behind \`last\`; ${upper(rows.name)}_BYTES_MAX bytes must be readable from there.\n`,
+    ` * Returns the position after the last row; \`columns.length\` tells how many there were. What lies past \`end\` is padding.\n */\n`,
+    `function read${rows.name}s(\n  bytes: Uint8Array,\n  start: number,\n  last: number,\n  end: number,\n`,
+    `  columns: ${rows.name}Columns,\n  to: number,\n`,
+    ...parameters,
+    `): number {\n`,
+    ...locals,
+    rows.fields.some((field) => field.type.kind === 'fixed')
+      ? `  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);\n`
+      : '',
+    `  let p = start;\n  let i = columns.length;\n  let b = 0;\n  let v = 0;\n`,
+    `  for (; i < to && p <= last; i += 1) {\n`,
+    ...rows.fields.map((field) => emitField(rows, field)),
+    `  }\n  columns.length = i;\n  return p;\n}\n`,
+  ].join('');
+}
+
+const WIDE_INT = `    if (b >= 0x80) {\n      b = wideInt(bytes, p - 1);\n      p = wide.end;\n    }\n`;
+
+function emitField(rows: RecordType, field: Field): string {
+  const { id, type } = field;
+  const refuse = `throw refused('${rows.name}.${field.name}', v, p, end);\n`;
+  switch (type.kind) {
+    case 'int':
+      if (field.index !== null) {
+        return `    b = bytes[p++]!;\n${WIDE_INT}    v = (b >>> 1) ^ -(b & 1);\n    if (v < -1 || v >= ${countId(field)}) ${refuse}    ${id}[i] = v;\n`;
+      }
+      return `    b = bytes[p++]!;\n${WIDE_INT}    ${id}[i] = (b >>> 1) ^ -(b & 1);\n`;
+    case 'enum':
+      return `    b = bytes[p++]!;\n${WIDE_INT}    v = (b >>> 1) ^ -(b & 1);\n    if (v < 0 || v >= ${type.symbols.length}) ${refuse}    ${id}[i] = v;\n`;
+    case 'boolean':
+      return `    v = bytes[p++]!;\n    if (v > 1) ${refuse}    ${id}[i] = v;\n`;
+    case 'long':
+      return `    b = bytes[p++]!;\n    if (b < 0x80) ${id}[i] = (b >>> 1) ^ -(b & 1);\n    else {\n      ${id}[i] = wideLong(bytes, p - 1);\n      p = wide.end;\n    }\n`;
+    case 'fixed':
+      return (
+        [0, 1, 2, 3].map((k) => `    ${id}[4 * i + ${k}] = view.getInt32(p + ${4 * k}, true);\n`).join('') +
+        `    p += ${type.size};\n`
+      );
+    default:
+      throw new Error(`${rows.name}.${field.name}: a row cannot hold a ${type.kind}`);
+  }
+}
+
+function emitBlocks(schema: Schema, rowsMax: string): string {
+  const { rows, batch, rowsField } = schema;
+  const bound = upper(rows.name);
+  const parameters = counts(schema).map((id) => `, ${id}: number`);
+  const passed = counts(schema).map((id) => `, ${id}`);
+  const label = `'${batch.name}.${rowsField.name}'`;
+  return `/** All blocks of rows. The last rows are read from a padded copy, so that one loop serves without bound checks. */
+function read${rows.name}Blocks(reader: AvroReader, columns: ${rows.name}Columns${parameters.join('')}): void {
+  const { bytes, end } = reader;
+  columns.length = 0;
+  for (;;) {
+    const count = reader.readBlock(${bound}_BYTES_MIN, columns.length, ${rowsMax}, ${label});
+    if (count === 0) return;
+    const to = columns.length + count;
+    columns.ensure(to);
+    reader.position = read${rows.name}s(bytes, reader.position, end - ${bound}_BYTES_MAX, end, columns, to${passed.join('')});
+    if (columns.length < to) {
+      const left = end - reader.position;
+      const tail = reader.padded(${bound}_BYTES_MAX);
+      const used = read${rows.name}s(tail, 0, left - ${bound}_BYTES_MIN, left, columns, to${passed.join('')});
+      if (columns.length < to || used > left) throw truncated(reader.what, end);
+      reader.position += used;
+    }
+    reader.endBlock(reader.blockEnd, ${label});
+  }
+}
+`;
+}

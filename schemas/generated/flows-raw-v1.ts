@@ -1,0 +1,762 @@
+// Generated from schemas/flows.raw.v1.avsc by schemas/generate; do not edit.
+
+import { BATCH_FLOWS_MAX } from '../../contract/limits.ts';
+import { type AvroReader, wide, wideInt, wideLong } from '../avro-reader.ts';
+import { AvroWriter, putInt, putLong } from '../avro-writer.ts';
+import { Columns, grownFloat64, grownInt32, grownUint8 } from '../columns.ts';
+import { invalid, refused, tooLarge, truncated } from '../schema-error.ts';
+import { openSingleObject } from '../single-object.ts';
+import {
+  LOSS_BYTES_MIN,
+  PROCESS_BYTES_MIN,
+  WORKLOAD_BYTES_MIN,
+  readLoss,
+  readProcess,
+  readWorkload,
+  writeLoss,
+  writeProcess,
+  writeWorkload,
+  type Loss,
+  type Process,
+  type Workload,
+} from './common.ts';
+
+/** C3 01 and the CRC-64-AVRO fingerprint of schemas/flows.raw.v1.avsc, little endian. */
+const HEADER: Uint8Array = Uint8Array.of(0xc3, 0x01, 0x41, 0x40, 0x35, 0x95, 0xdc, 0x9a, 0x71, 0xf5);
+
+/** The same as hex digits: what `headerOf` gives for a RawBatch. */
+export const RAW_BATCH_HEADER = 'c30141403595dc9a71f5';
+
+/** One end's report of one connection over one interval, as its kernel saw it. */
+export class RawFlowColumns extends Columns {
+  /** Flow number minus the header's first. Unit: flow numbers. Kind: id. */
+  numberOffset: Int32Array;
+  /** Flow numbers that this row stands for: 1, or more where flows were merged. Unit: flow numbers. Kind: delta. */
+  numbers: Int32Array;
+  /** Index in Report. Kind: id. */
+  report: Int32Array;
+  /** Connections that ended in this row: interim 0, final and failed 1, merged N. Kind: delta. */
+  connectionCount: Float64Array;
+  /** From when this row reports. Unit: us since 1970. Kind: id. Source: boot clock plus the node's offset. */
+  startUs: Float64Array;
+  /** Until when. Unit: us since 1970. Kind: id. */
+  endUs: Float64Array;
+  /** When the connection was opened, -1 if before the capture. Unit: us since 1970. Kind: id. */
+  openedUs: Float64Array;
+  /** 16 bytes a row. IPv6, IPv4 as ::ffff:a.b.c.d. Kind: id. Source: inet_rcv_saddr. */
+  localAddr: Uint8Array;
+  /** 16 bytes a row. Kind: id. Source: skc_daddr. */
+  remoteAddr: Uint8Array;
+  /** -1 in a merged row. Kind: id. */
+  localPort: Int32Array;
+  /** -1 in a merged row. Kind: id. */
+  remotePort: Int32Array;
+  /** Index in Role. client: the local end opened the connection. Kind: id. */
+  role: Int32Array;
+  /** Index in RoleMethod. How the role is known. Kind: id. */
+  roleMethod: Int32Array;
+  /** Index in LocalOutcome. Kind: id. Source: old TCP state and sk_err. */
+  outcome: Int32Array;
+  /** errno of the socket, 0 for none. Kind: id. Source: sk_err. */
+  error: Int32Array;
+  /** Index in workloads, -1: none. Kind: id. Source: cgroup of the socket. */
+  localWorkload: Int32Array;
+  /** Index in workloads, -1: none. Only where both sockets are on this node, or for a loopback listener. Kind: id. */
+  remoteWorkload: Int32Array;
+  /** Index in Method. peer: both sockets seen on this node; port: a listener on this node's loopback; none otherwise. Kind: id. */
+  remoteMethod: Int32Array;
+  /** Index in processes, -1: none. Kind: id. */
+  process: Int32Array;
+  /** Payload without retransmissions. Unit: bytes. Kind: delta. Source: tcp_sock.bytes_sent - bytes_retrans. */
+  bytesSent: Float64Array;
+  /** Payload. Unit: bytes. Kind: delta. Source: tcp_sock.bytes_received less the FIN. */
+  bytesReceived: Float64Array;
+  /** With pure ACKs. Unit: segments. Kind: delta. Source: tcp_sock.segs_out. */
+  segmentsSent: Float64Array;
+  /** Unit: segments. Kind: delta. Source: tcp_sock.segs_in. */
+  segmentsReceived: Float64Array;
+  /** Unit: segments. Kind: delta. Source: tcp_sock.total_retrans. */
+  retransmittedSegments: Float64Array;
+  /** Unit: bytes. Kind: delta. Source: tcp_sock.bytes_retrans. */
+  retransmittedBytes: Float64Array;
+  /** Unit: segments. Kind: delta. Source: tcp_sock.lost. */
+  lostSegments: Float64Array;
+  /** Unit: events. Kind: delta. Source: tcp_sock.reord_seen. */
+  reorderingEvents: Float64Array;
+  /** Unit: segments. Kind: delta. Source: tcp_sock.rcv_ooopack. */
+  outOfOrderSegments: Float64Array;
+  /** Unit: timeouts. Kind: delta. Source: tcp_sock.total_rto. */
+  rtoTimeouts: Float64Array;
+  /** Smoothed round trip, -1 without a sample. Unit: us. Kind: gauge. Source: tcp_sock.srtt_us / 8. */
+  rttUs: Int32Array;
+  /** -1 without a sample. Unit: us. Kind: gauge. Source: tcp_sock.mdev_us / 4. */
+  rttVarUs: Int32Array;
+  /** -1 without a sample. Unit: us. Kind: gauge. Source: tcp_sock.rtt_min. */
+  rttMinUs: Int32Array;
+  /** SYN to established, -1 when not known or not the first row. Unit: us. Kind: once. */
+  connectUs: Int32Array;
+  /** Time with data to send. Unit: us. Kind: delta. Source: tcp_sock.chrono_stat. */
+  busyUs: Float64Array;
+  /** Time limited by the receiver's window. Unit: us. Kind: delta. Source: tcp_sock.chrono_stat. */
+  rwndLimitedUs: Float64Array;
+  /** Time limited by the send buffer. Unit: us. Kind: delta. Source: tcp_sock.chrono_stat. */
+  sndbufLimitedUs: Float64Array;
+  /** Written by the program and not acknowledged, -1 in a merged row. Unit: bytes. Kind: gauge. */
+  unsentBytes: Float64Array;
+  /** The kernel's socket cookie; -1 in a merged row. Kind: id. */
+  connectionId: Float64Array;
+  /** The connection is older than the capture. Kind: id. */
+  seeded: Uint8Array;
+
+  constructor(capacity: number) {
+    super(capacity);
+    this.numberOffset = new Int32Array(capacity);
+    this.numbers = new Int32Array(capacity);
+    this.report = new Int32Array(capacity);
+    this.connectionCount = new Float64Array(capacity);
+    this.startUs = new Float64Array(capacity);
+    this.endUs = new Float64Array(capacity);
+    this.openedUs = new Float64Array(capacity);
+    this.localAddr = new Uint8Array(16 * capacity);
+    this.remoteAddr = new Uint8Array(16 * capacity);
+    this.localPort = new Int32Array(capacity);
+    this.remotePort = new Int32Array(capacity);
+    this.role = new Int32Array(capacity);
+    this.roleMethod = new Int32Array(capacity);
+    this.outcome = new Int32Array(capacity);
+    this.error = new Int32Array(capacity);
+    this.localWorkload = new Int32Array(capacity);
+    this.remoteWorkload = new Int32Array(capacity);
+    this.remoteMethod = new Int32Array(capacity);
+    this.process = new Int32Array(capacity);
+    this.bytesSent = new Float64Array(capacity);
+    this.bytesReceived = new Float64Array(capacity);
+    this.segmentsSent = new Float64Array(capacity);
+    this.segmentsReceived = new Float64Array(capacity);
+    this.retransmittedSegments = new Float64Array(capacity);
+    this.retransmittedBytes = new Float64Array(capacity);
+    this.lostSegments = new Float64Array(capacity);
+    this.reorderingEvents = new Float64Array(capacity);
+    this.outOfOrderSegments = new Float64Array(capacity);
+    this.rtoTimeouts = new Float64Array(capacity);
+    this.rttUs = new Int32Array(capacity);
+    this.rttVarUs = new Int32Array(capacity);
+    this.rttMinUs = new Int32Array(capacity);
+    this.connectUs = new Int32Array(capacity);
+    this.busyUs = new Float64Array(capacity);
+    this.rwndLimitedUs = new Float64Array(capacity);
+    this.sndbufLimitedUs = new Float64Array(capacity);
+    this.unsentBytes = new Float64Array(capacity);
+    this.connectionId = new Float64Array(capacity);
+    this.seeded = new Uint8Array(capacity);
+  }
+
+  protected override resize(capacity: number): void {
+    this.numberOffset = grownInt32(this.numberOffset, capacity);
+    this.numbers = grownInt32(this.numbers, capacity);
+    this.report = grownInt32(this.report, capacity);
+    this.connectionCount = grownFloat64(this.connectionCount, capacity);
+    this.startUs = grownFloat64(this.startUs, capacity);
+    this.endUs = grownFloat64(this.endUs, capacity);
+    this.openedUs = grownFloat64(this.openedUs, capacity);
+    this.localAddr = grownUint8(this.localAddr, 16 * capacity);
+    this.remoteAddr = grownUint8(this.remoteAddr, 16 * capacity);
+    this.localPort = grownInt32(this.localPort, capacity);
+    this.remotePort = grownInt32(this.remotePort, capacity);
+    this.role = grownInt32(this.role, capacity);
+    this.roleMethod = grownInt32(this.roleMethod, capacity);
+    this.outcome = grownInt32(this.outcome, capacity);
+    this.error = grownInt32(this.error, capacity);
+    this.localWorkload = grownInt32(this.localWorkload, capacity);
+    this.remoteWorkload = grownInt32(this.remoteWorkload, capacity);
+    this.remoteMethod = grownInt32(this.remoteMethod, capacity);
+    this.process = grownInt32(this.process, capacity);
+    this.bytesSent = grownFloat64(this.bytesSent, capacity);
+    this.bytesReceived = grownFloat64(this.bytesReceived, capacity);
+    this.segmentsSent = grownFloat64(this.segmentsSent, capacity);
+    this.segmentsReceived = grownFloat64(this.segmentsReceived, capacity);
+    this.retransmittedSegments = grownFloat64(this.retransmittedSegments, capacity);
+    this.retransmittedBytes = grownFloat64(this.retransmittedBytes, capacity);
+    this.lostSegments = grownFloat64(this.lostSegments, capacity);
+    this.reorderingEvents = grownFloat64(this.reorderingEvents, capacity);
+    this.outOfOrderSegments = grownFloat64(this.outOfOrderSegments, capacity);
+    this.rtoTimeouts = grownFloat64(this.rtoTimeouts, capacity);
+    this.rttUs = grownInt32(this.rttUs, capacity);
+    this.rttVarUs = grownInt32(this.rttVarUs, capacity);
+    this.rttMinUs = grownInt32(this.rttMinUs, capacity);
+    this.connectUs = grownInt32(this.connectUs, capacity);
+    this.busyUs = grownFloat64(this.busyUs, capacity);
+    this.rwndLimitedUs = grownFloat64(this.rwndLimitedUs, capacity);
+    this.sndbufLimitedUs = grownFloat64(this.sndbufLimitedUs, capacity);
+    this.unsentBytes = grownFloat64(this.unsentBytes, capacity);
+    this.connectionId = grownFloat64(this.connectionId, capacity);
+    this.seeded = grownUint8(this.seeded, capacity);
+  }
+}
+
+/** A batch of flows of one stream: the flow numbers [first, next), as rows and as losses. Key: cluster/node. */
+export interface RawBatch {
+  /** Kind: id. */
+  readonly cluster: string;
+  /** Scope of the addresses. Kind: id. */
+  readonly network: string;
+  /** Reporter. Kind: id. */
+  readonly node: string;
+  /** The stream: the life of one ring on one partition. Kind: id. */
+  readonly ring: string;
+  /** Batch number within the stream, from 0. Kind: id. */
+  readonly seq: number;
+  /** First flow number of the range. Kind: id. */
+  readonly first: number;
+  /** Flow number after the range. next - first = sum of numbers + sum of losses. Kind: id. */
+  readonly next: number;
+  /** What of the range is not in flows. */
+  readonly losses: readonly Loss[];
+  /** Dictionary. */
+  readonly workloads: readonly Workload[];
+  /** Dictionary. */
+  readonly processes: readonly Process[];
+  /** The rows, in the order of their numbers. */
+  readonly flows: RawFlowColumns;
+}
+
+/** The fewest and the most bytes of a row. */
+const RAW_FLOW_BYTES_MIN = 69;
+const RAW_FLOW_BYTES_MAX = 308;
+
+/**
+ * Read rows up to row `to`, beginning none behind `last`; RAW_FLOW_BYTES_MAX bytes must be readable from there.
+ * Returns the position after the last row; `columns.length` tells how many there were. What lies past `end` is padding.
+ */
+function readRawFlows(
+  bytes: Uint8Array,
+  start: number,
+  last: number,
+  end: number,
+  columns: RawFlowColumns,
+  to: number,
+  workloadsCount: number,
+  processesCount: number,
+): number {
+  const { numberOffset } = columns;
+  const { numbers } = columns;
+  const { report } = columns;
+  const { connectionCount } = columns;
+  const { startUs } = columns;
+  const { endUs } = columns;
+  const { openedUs } = columns;
+  const localAddr = new Int32Array(columns.localAddr.buffer, columns.localAddr.byteOffset, columns.localAddr.length >> 2);
+  const remoteAddr = new Int32Array(columns.remoteAddr.buffer, columns.remoteAddr.byteOffset, columns.remoteAddr.length >> 2);
+  const { localPort } = columns;
+  const { remotePort } = columns;
+  const { role } = columns;
+  const { roleMethod } = columns;
+  const { outcome } = columns;
+  const { error } = columns;
+  const { localWorkload } = columns;
+  const { remoteWorkload } = columns;
+  const { remoteMethod } = columns;
+  const { process } = columns;
+  const { bytesSent } = columns;
+  const { bytesReceived } = columns;
+  const { segmentsSent } = columns;
+  const { segmentsReceived } = columns;
+  const { retransmittedSegments } = columns;
+  const { retransmittedBytes } = columns;
+  const { lostSegments } = columns;
+  const { reorderingEvents } = columns;
+  const { outOfOrderSegments } = columns;
+  const { rtoTimeouts } = columns;
+  const { rttUs } = columns;
+  const { rttVarUs } = columns;
+  const { rttMinUs } = columns;
+  const { connectUs } = columns;
+  const { busyUs } = columns;
+  const { rwndLimitedUs } = columns;
+  const { sndbufLimitedUs } = columns;
+  const { unsentBytes } = columns;
+  const { connectionId } = columns;
+  const { seeded } = columns;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let p = start;
+  let i = columns.length;
+  let b = 0;
+  let v = 0;
+  for (; i < to && p <= last; i += 1) {
+    b = bytes[p++]!;
+    if (b >= 0x80) {
+      b = wideInt(bytes, p - 1);
+      p = wide.end;
+    }
+    numberOffset[i] = (b >>> 1) ^ -(b & 1);
+    b = bytes[p++]!;
+    if (b >= 0x80) {
+      b = wideInt(bytes, p - 1);
+      p = wide.end;
+    }
+    numbers[i] = (b >>> 1) ^ -(b & 1);
+    b = bytes[p++]!;
+    if (b >= 0x80) {
+      b = wideInt(bytes, p - 1);
+      p = wide.end;
+    }
+    v = (b >>> 1) ^ -(b & 1);
+    if (v < 0 || v >= 4) throw refused('RawFlow.report', v, p, end);
+    report[i] = v;
+    b = bytes[p++]!;
+    if (b < 0x80) connectionCount[i] = (b >>> 1) ^ -(b & 1);
+    else {
+      connectionCount[i] = wideLong(bytes, p - 1);
+      p = wide.end;
+    }
+    b = bytes[p++]!;
+    if (b < 0x80) startUs[i] = (b >>> 1) ^ -(b & 1);
+    else {
+      startUs[i] = wideLong(bytes, p - 1);
+      p = wide.end;
+    }
+    b = bytes[p++]!;
+    if (b < 0x80) endUs[i] = (b >>> 1) ^ -(b & 1);
+    else {
+      endUs[i] = wideLong(bytes, p - 1);
+      p = wide.end;
+    }
+    b = bytes[p++]!;
+    if (b < 0x80) openedUs[i] = (b >>> 1) ^ -(b & 1);
+    else {
+      openedUs[i] = wideLong(bytes, p - 1);
+      p = wide.end;
+    }
+    localAddr[4 * i + 0] = view.getInt32(p + 0, true);
+    localAddr[4 * i + 1] = view.getInt32(p + 4, true);
+    localAddr[4 * i + 2] = view.getInt32(p + 8, true);
+    localAddr[4 * i + 3] = view.getInt32(p + 12, true);
+    p += 16;
+    remoteAddr[4 * i + 0] = view.getInt32(p + 0, true);
+    remoteAddr[4 * i + 1] = view.getInt32(p + 4, true);
+    remoteAddr[4 * i + 2] = view.getInt32(p + 8, true);
+    remoteAddr[4 * i + 3] = view.getInt32(p + 12, true);
+    p += 16;
+    b = bytes[p++]!;
+    if (b >= 0x80) {
+      b = wideInt(bytes, p - 1);
+      p = wide.end;
+    }
+    localPort[i] = (b >>> 1) ^ -(b & 1);
+    b = bytes[p++]!;
+    if (b >= 0x80) {
+      b = wideInt(bytes, p - 1);
+      p = wide.end;
+    }
+    remotePort[i] = (b >>> 1) ^ -(b & 1);
+    b = bytes[p++]!;
+    if (b >= 0x80) {
+      b = wideInt(bytes, p - 1);
+      p = wide.end;
+    }
+    v = (b >>> 1) ^ -(b & 1);
+    if (v < 0 || v >= 3) throw refused('RawFlow.role', v, p, end);
+    role[i] = v;
+    b = bytes[p++]!;
+    if (b >= 0x80) {
+      b = wideInt(bytes, p - 1);
+      p = wide.end;
+    }
+    v = (b >>> 1) ^ -(b & 1);
+    if (v < 0 || v >= 3) throw refused('RawFlow.role_method', v, p, end);
+    roleMethod[i] = v;
+    b = bytes[p++]!;
+    if (b >= 0x80) {
+      b = wideInt(bytes, p - 1);
+      p = wide.end;
+    }
+    v = (b >>> 1) ^ -(b & 1);
+    if (v < 0 || v >= 9) throw refused('RawFlow.outcome', v, p, end);
+    outcome[i] = v;
+    b = bytes[p++]!;
+    if (b >= 0x80) {
+      b = wideInt(bytes, p - 1);
+      p = wide.end;
+    }
+    error[i] = (b >>> 1) ^ -(b & 1);
+    b = bytes[p++]!;
+    if (b >= 0x80) {
+      b = wideInt(bytes, p - 1);
+      p = wide.end;
+    }
+    v = (b >>> 1) ^ -(b & 1);
+    if (v < -1 || v >= workloadsCount) throw refused('RawFlow.local_workload', v, p, end);
+    localWorkload[i] = v;
+    b = bytes[p++]!;
+    if (b >= 0x80) {
+      b = wideInt(bytes, p - 1);
+      p = wide.end;
+    }
+    v = (b >>> 1) ^ -(b & 1);
+    if (v < -1 || v >= workloadsCount) throw refused('RawFlow.remote_workload', v, p, end);
+    remoteWorkload[i] = v;
+    b = bytes[p++]!;
+    if (b >= 0x80) {
+      b = wideInt(bytes, p - 1);
+      p = wide.end;
+    }
+    v = (b >>> 1) ^ -(b & 1);
+    if (v < 0 || v >= 9) throw refused('RawFlow.remote_method', v, p, end);
+    remoteMethod[i] = v;
+    b = bytes[p++]!;
+    if (b >= 0x80) {
+      b = wideInt(bytes, p - 1);
+      p = wide.end;
+    }
+    v = (b >>> 1) ^ -(b & 1);
+    if (v < -1 || v >= processesCount) throw refused('RawFlow.process', v, p, end);
+    process[i] = v;
+    b = bytes[p++]!;
+    if (b < 0x80) bytesSent[i] = (b >>> 1) ^ -(b & 1);
+    else {
+      bytesSent[i] = wideLong(bytes, p - 1);
+      p = wide.end;
+    }
+    b = bytes[p++]!;
+    if (b < 0x80) bytesReceived[i] = (b >>> 1) ^ -(b & 1);
+    else {
+      bytesReceived[i] = wideLong(bytes, p - 1);
+      p = wide.end;
+    }
+    b = bytes[p++]!;
+    if (b < 0x80) segmentsSent[i] = (b >>> 1) ^ -(b & 1);
+    else {
+      segmentsSent[i] = wideLong(bytes, p - 1);
+      p = wide.end;
+    }
+    b = bytes[p++]!;
+    if (b < 0x80) segmentsReceived[i] = (b >>> 1) ^ -(b & 1);
+    else {
+      segmentsReceived[i] = wideLong(bytes, p - 1);
+      p = wide.end;
+    }
+    b = bytes[p++]!;
+    if (b < 0x80) retransmittedSegments[i] = (b >>> 1) ^ -(b & 1);
+    else {
+      retransmittedSegments[i] = wideLong(bytes, p - 1);
+      p = wide.end;
+    }
+    b = bytes[p++]!;
+    if (b < 0x80) retransmittedBytes[i] = (b >>> 1) ^ -(b & 1);
+    else {
+      retransmittedBytes[i] = wideLong(bytes, p - 1);
+      p = wide.end;
+    }
+    b = bytes[p++]!;
+    if (b < 0x80) lostSegments[i] = (b >>> 1) ^ -(b & 1);
+    else {
+      lostSegments[i] = wideLong(bytes, p - 1);
+      p = wide.end;
+    }
+    b = bytes[p++]!;
+    if (b < 0x80) reorderingEvents[i] = (b >>> 1) ^ -(b & 1);
+    else {
+      reorderingEvents[i] = wideLong(bytes, p - 1);
+      p = wide.end;
+    }
+    b = bytes[p++]!;
+    if (b < 0x80) outOfOrderSegments[i] = (b >>> 1) ^ -(b & 1);
+    else {
+      outOfOrderSegments[i] = wideLong(bytes, p - 1);
+      p = wide.end;
+    }
+    b = bytes[p++]!;
+    if (b < 0x80) rtoTimeouts[i] = (b >>> 1) ^ -(b & 1);
+    else {
+      rtoTimeouts[i] = wideLong(bytes, p - 1);
+      p = wide.end;
+    }
+    b = bytes[p++]!;
+    if (b >= 0x80) {
+      b = wideInt(bytes, p - 1);
+      p = wide.end;
+    }
+    rttUs[i] = (b >>> 1) ^ -(b & 1);
+    b = bytes[p++]!;
+    if (b >= 0x80) {
+      b = wideInt(bytes, p - 1);
+      p = wide.end;
+    }
+    rttVarUs[i] = (b >>> 1) ^ -(b & 1);
+    b = bytes[p++]!;
+    if (b >= 0x80) {
+      b = wideInt(bytes, p - 1);
+      p = wide.end;
+    }
+    rttMinUs[i] = (b >>> 1) ^ -(b & 1);
+    b = bytes[p++]!;
+    if (b >= 0x80) {
+      b = wideInt(bytes, p - 1);
+      p = wide.end;
+    }
+    connectUs[i] = (b >>> 1) ^ -(b & 1);
+    b = bytes[p++]!;
+    if (b < 0x80) busyUs[i] = (b >>> 1) ^ -(b & 1);
+    else {
+      busyUs[i] = wideLong(bytes, p - 1);
+      p = wide.end;
+    }
+    b = bytes[p++]!;
+    if (b < 0x80) rwndLimitedUs[i] = (b >>> 1) ^ -(b & 1);
+    else {
+      rwndLimitedUs[i] = wideLong(bytes, p - 1);
+      p = wide.end;
+    }
+    b = bytes[p++]!;
+    if (b < 0x80) sndbufLimitedUs[i] = (b >>> 1) ^ -(b & 1);
+    else {
+      sndbufLimitedUs[i] = wideLong(bytes, p - 1);
+      p = wide.end;
+    }
+    b = bytes[p++]!;
+    if (b < 0x80) unsentBytes[i] = (b >>> 1) ^ -(b & 1);
+    else {
+      unsentBytes[i] = wideLong(bytes, p - 1);
+      p = wide.end;
+    }
+    b = bytes[p++]!;
+    if (b < 0x80) connectionId[i] = (b >>> 1) ^ -(b & 1);
+    else {
+      connectionId[i] = wideLong(bytes, p - 1);
+      p = wide.end;
+    }
+    v = bytes[p++]!;
+    if (v > 1) throw refused('RawFlow.seeded', v, p, end);
+    seeded[i] = v;
+  }
+  columns.length = i;
+  return p;
+}
+
+/** All blocks of rows. The last rows are read from a padded copy, so that one loop serves without bound checks. */
+function readRawFlowBlocks(reader: AvroReader, columns: RawFlowColumns, workloadsCount: number, processesCount: number): void {
+  const { bytes, end } = reader;
+  columns.length = 0;
+  for (;;) {
+    const count = reader.readBlock(RAW_FLOW_BYTES_MIN, columns.length, BATCH_FLOWS_MAX, 'RawBatch.flows');
+    if (count === 0) return;
+    const to = columns.length + count;
+    columns.ensure(to);
+    reader.position = readRawFlows(bytes, reader.position, end - RAW_FLOW_BYTES_MAX, end, columns, to, workloadsCount, processesCount);
+    if (columns.length < to) {
+      const left = end - reader.position;
+      const tail = reader.padded(RAW_FLOW_BYTES_MAX);
+      const used = readRawFlows(tail, 0, left - RAW_FLOW_BYTES_MIN, left, columns, to, workloadsCount, processesCount);
+      if (columns.length < to || used > left) throw truncated(reader.what, end);
+      reader.position += used;
+    }
+    reader.endBlock(reader.blockEnd, 'RawBatch.flows');
+  }
+}
+
+/**
+ * A RawBatch from its single-object encoding. Owner: the result refers to nothing of `bytes`; its rows are `into`, which
+ * is overwritten, also where this fails. Allocates: the header and the dictionaries; nothing a row once `into` is large enough.
+ * @throws WEIR_SCHEMA_UNKNOWN, _TRUNCATED, _OVERLONG, _INVALID, _TOO_LARGE
+ */
+export function decodeRawBatch(bytes: Uint8Array, into: RawFlowColumns = new RawFlowColumns(0)): RawBatch {
+  const reader = openSingleObject(bytes, HEADER, 'RawBatch');
+  const cluster = reader.readString('RawBatch.cluster');
+  const network = reader.readString('RawBatch.network');
+  const node = reader.readString('RawBatch.node');
+  const ring = reader.readString('RawBatch.ring');
+  const seq = reader.readLong();
+  const first = reader.readLong();
+  const next = reader.readLong();
+  const losses = reader.readArray(LOSS_BYTES_MIN, readLoss, 'RawBatch.losses');
+  const workloads = reader.readArray(WORKLOAD_BYTES_MIN, readWorkload, 'RawBatch.workloads');
+  const processes = reader.readArray(PROCESS_BYTES_MIN, readProcess, 'RawBatch.processes');
+  readRawFlowBlocks(reader, into, workloads.length, processes.length);
+  reader.finish();
+  return {
+    cluster,
+    network,
+    node,
+    ring,
+    seq,
+    first,
+    next,
+    losses,
+    workloads,
+    processes,
+    flows: into,
+  };
+}
+
+/** All rows as one block. Every value is checked: what is written can be read. */
+function writeRawFlows(writer: AvroWriter, columns: RawFlowColumns, workloadsCount: number, processesCount: number): void {
+  const rows = columns.length;
+  if (rows > BATCH_FLOWS_MAX) throw tooLarge('RawBatch.flows', rows, BATCH_FLOWS_MAX);
+  if (rows > 0) writer.writeLong(rows);
+  const { numberOffset } = columns;
+  const { numbers } = columns;
+  const { report } = columns;
+  const { connectionCount } = columns;
+  const { startUs } = columns;
+  const { endUs } = columns;
+  const { openedUs } = columns;
+  const { localAddr } = columns;
+  const { remoteAddr } = columns;
+  const { localPort } = columns;
+  const { remotePort } = columns;
+  const { role } = columns;
+  const { roleMethod } = columns;
+  const { outcome } = columns;
+  const { error } = columns;
+  const { localWorkload } = columns;
+  const { remoteWorkload } = columns;
+  const { remoteMethod } = columns;
+  const { process } = columns;
+  const { bytesSent } = columns;
+  const { bytesReceived } = columns;
+  const { segmentsSent } = columns;
+  const { segmentsReceived } = columns;
+  const { retransmittedSegments } = columns;
+  const { retransmittedBytes } = columns;
+  const { lostSegments } = columns;
+  const { reorderingEvents } = columns;
+  const { outOfOrderSegments } = columns;
+  const { rtoTimeouts } = columns;
+  const { rttUs } = columns;
+  const { rttVarUs } = columns;
+  const { rttMinUs } = columns;
+  const { connectUs } = columns;
+  const { busyUs } = columns;
+  const { rwndLimitedUs } = columns;
+  const { sndbufLimitedUs } = columns;
+  const { unsentBytes } = columns;
+  const { connectionId } = columns;
+  const { seeded } = columns;
+  let v = 0;
+  for (let i = 0; i < rows; i += 1) {
+    writer.ensure(RAW_FLOW_BYTES_MAX);
+    const { bytes } = writer;
+    let p = writer.position;
+    v = numberOffset[i]!;
+    if (v >= 0 && v < 64) bytes[p++] = v << 1;
+    else p = putInt(bytes, p, v);
+    v = numbers[i]!;
+    if (v >= 0 && v < 64) bytes[p++] = v << 1;
+    else p = putInt(bytes, p, v);
+    v = report[i]!;
+    if (v < 0 || v >= 4) throw invalid('RawFlow.report', v, i);
+    bytes[p++] = v << 1;
+    v = connectionCount[i]!;
+    p = putLong(bytes, p, v);
+    v = startUs[i]!;
+    p = putLong(bytes, p, v);
+    v = endUs[i]!;
+    p = putLong(bytes, p, v);
+    v = openedUs[i]!;
+    p = putLong(bytes, p, v);
+    for (let k = 0; k < 16; k += 1) bytes[p + k] = localAddr[16 * i + k]!;
+    p += 16;
+    for (let k = 0; k < 16; k += 1) bytes[p + k] = remoteAddr[16 * i + k]!;
+    p += 16;
+    v = localPort[i]!;
+    if (v >= 0 && v < 64) bytes[p++] = v << 1;
+    else p = putInt(bytes, p, v);
+    v = remotePort[i]!;
+    if (v >= 0 && v < 64) bytes[p++] = v << 1;
+    else p = putInt(bytes, p, v);
+    v = role[i]!;
+    if (v < 0 || v >= 3) throw invalid('RawFlow.role', v, i);
+    bytes[p++] = v << 1;
+    v = roleMethod[i]!;
+    if (v < 0 || v >= 3) throw invalid('RawFlow.role_method', v, i);
+    bytes[p++] = v << 1;
+    v = outcome[i]!;
+    if (v < 0 || v >= 9) throw invalid('RawFlow.outcome', v, i);
+    bytes[p++] = v << 1;
+    v = error[i]!;
+    if (v >= 0 && v < 64) bytes[p++] = v << 1;
+    else p = putInt(bytes, p, v);
+    v = localWorkload[i]!;
+    if (v < -1 || v >= workloadsCount) throw invalid('RawFlow.local_workload', v, i);
+    if (v >= 0 && v < 64) bytes[p++] = v << 1;
+    else p = putInt(bytes, p, v);
+    v = remoteWorkload[i]!;
+    if (v < -1 || v >= workloadsCount) throw invalid('RawFlow.remote_workload', v, i);
+    if (v >= 0 && v < 64) bytes[p++] = v << 1;
+    else p = putInt(bytes, p, v);
+    v = remoteMethod[i]!;
+    if (v < 0 || v >= 9) throw invalid('RawFlow.remote_method', v, i);
+    bytes[p++] = v << 1;
+    v = process[i]!;
+    if (v < -1 || v >= processesCount) throw invalid('RawFlow.process', v, i);
+    if (v >= 0 && v < 64) bytes[p++] = v << 1;
+    else p = putInt(bytes, p, v);
+    v = bytesSent[i]!;
+    p = putLong(bytes, p, v);
+    v = bytesReceived[i]!;
+    p = putLong(bytes, p, v);
+    v = segmentsSent[i]!;
+    p = putLong(bytes, p, v);
+    v = segmentsReceived[i]!;
+    p = putLong(bytes, p, v);
+    v = retransmittedSegments[i]!;
+    p = putLong(bytes, p, v);
+    v = retransmittedBytes[i]!;
+    p = putLong(bytes, p, v);
+    v = lostSegments[i]!;
+    p = putLong(bytes, p, v);
+    v = reorderingEvents[i]!;
+    p = putLong(bytes, p, v);
+    v = outOfOrderSegments[i]!;
+    p = putLong(bytes, p, v);
+    v = rtoTimeouts[i]!;
+    p = putLong(bytes, p, v);
+    v = rttUs[i]!;
+    if (v >= 0 && v < 64) bytes[p++] = v << 1;
+    else p = putInt(bytes, p, v);
+    v = rttVarUs[i]!;
+    if (v >= 0 && v < 64) bytes[p++] = v << 1;
+    else p = putInt(bytes, p, v);
+    v = rttMinUs[i]!;
+    if (v >= 0 && v < 64) bytes[p++] = v << 1;
+    else p = putInt(bytes, p, v);
+    v = connectUs[i]!;
+    if (v >= 0 && v < 64) bytes[p++] = v << 1;
+    else p = putInt(bytes, p, v);
+    v = busyUs[i]!;
+    p = putLong(bytes, p, v);
+    v = rwndLimitedUs[i]!;
+    p = putLong(bytes, p, v);
+    v = sndbufLimitedUs[i]!;
+    p = putLong(bytes, p, v);
+    v = unsentBytes[i]!;
+    p = putLong(bytes, p, v);
+    v = connectionId[i]!;
+    p = putLong(bytes, p, v);
+    bytes[p++] = seeded[i] === 0 ? 0 : 1;
+    writer.position = p;
+  }
+  writer.writeLong(0);
+}
+
+const writer = new AvroWriter();
+
+/**
+ * The single-object encoding of a RawBatch, as bytes of the caller's own.
+ * @throws WEIR_SCHEMA_INVALID for a value that its type or dictionary does not hold, WEIR_SCHEMA_TOO_LARGE past a bound
+ */
+export function encodeRawBatch(batch: RawBatch): Uint8Array {
+  writer.begin(HEADER);
+  writer.writeString(batch.cluster, 'RawBatch.cluster');
+  writer.writeString(batch.network, 'RawBatch.network');
+  writer.writeString(batch.node, 'RawBatch.node');
+  writer.writeString(batch.ring, 'RawBatch.ring');
+  writer.writeLong(batch.seq);
+  writer.writeLong(batch.first);
+  writer.writeLong(batch.next);
+  writer.writeArray(batch.losses, writeLoss, 'RawBatch.losses');
+  writer.writeArray(batch.workloads, writeWorkload, 'RawBatch.workloads');
+  writer.writeArray(batch.processes, writeProcess, 'RawBatch.processes');
+  writeRawFlows(writer, batch.flows, batch.workloads.length, batch.processes.length);
+  return writer.take();
+}
