@@ -41,3 +41,8 @@ export function grownUint8(from: Uint8Array, length: number): Uint8Array {
   to.set(from);
   return to;
 }
+
+/** The same bytes, four a word, for copying fixed(16) quickly; a column's array is aligned. */
+export function int32Words(bytes: Uint8Array): Int32Array {
+  return new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2);
+}

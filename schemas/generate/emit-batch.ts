@@ -38,7 +38,7 @@ function emitImports(schema: Schema, rowsMax: string): string {
     `import { ${rowsMax} } from '../../contract/limits.ts';\n`,
     `import { type AvroReader, wide, wideInt, wideLong } from '../avro-reader.ts';\n`,
     `import { AvroWriter, putInt, putLong } from '../avro-writer.ts';\n`,
-    `import { Columns, ${columnImports(schema.rows).join(', ')} } from '../columns.ts';\n`,
+    `import { Columns, ${columnImports(schema.rows).join(', ')}, int32Words } from '../columns.ts';\n`,
     `import { invalid, refused, tooLarge, truncated } from '../schema-error.ts';\n`,
     `import { openSingleObject } from '../single-object.ts';\n`,
     `import {\n${common.map((name) => `  ${name},\n`).join('')}} from './common.ts';\n`,

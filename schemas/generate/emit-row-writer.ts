@@ -1,19 +1,19 @@
 import { countId, indexedFields } from './indices.ts';
 import type { Field, RecordType, Schema } from './model.ts';
-import { upper } from './names.ts';
+import { destructured, upper } from './names.ts';
 
 /** The rows' writer: one block, one straight line a row. */
 export function emitRowWriter(schema: Schema, rowsMax: string): string {
   const { rows, batch, rowsField } = schema;
   const counts = [...new Set(indexedFields(rows).map((field) => countId(field)))];
-  const locals = rows.fields.map((field) => `  const { ${field.id} } = columns;\n`);
+  const ids = rows.fields.map((field) => field.id);
   return [
     `/** All rows as one block. Every value is checked: what is written can be read. */\n`,
     `function write${rows.name}s(writer: AvroWriter, columns: ${rows.name}Columns${counts.map((id) => `, ${id}: number`).join('')}): void {\n`,
     `  const rows = columns.length;\n`,
     `  if (rows > ${rowsMax}) throw tooLarge('${batch.name}.${rowsField.name}', rows, ${rowsMax});\n`,
     `  if (rows > 0) writer.writeLong(rows);\n`,
-    ...locals,
+    destructured(ids, 'columns', '  '),
     `  let v = 0;\n`,
     `  for (let i = 0; i < rows; i += 1) {\n    writer.ensure(${upper(rows.name)}_BYTES_MAX);\n    const { bytes } = writer;\n    let p = writer.position;\n`,
     ...rows.fields.map((field) => emitField(rows, field)),

@@ -21,3 +21,18 @@ export function header(source: string): string {
 export function docComment(doc: string | undefined, indent: string): string {
   return doc === undefined || doc === '' ? '' : `${indent}/** ${doc.replaceAll('*/', '* /')} */\n`;
 }
+
+/** `const { a, b } = object;` in lines of at most 120 columns. */
+export function destructured(ids: readonly string[], object: string, indent: string): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const id of ids) {
+    if (line !== '' && `${indent}  ${line} ${id},`.length > 120) {
+      lines.push(line);
+      line = '';
+    }
+    line += line === '' ? `${id},` : ` ${id},`;
+  }
+  if (line !== '') lines.push(line);
+  return `${indent}const {\n${lines.map((text) => `${indent}  ${text}\n`).join('')}${indent}} = ${object};\n`;
+}

@@ -3,7 +3,7 @@
 import { ENRICHED_FLOWS_MAX } from '../../contract/limits.ts';
 import { type AvroReader, wide, wideInt, wideLong } from '../avro-reader.ts';
 import { AvroWriter, putInt, putLong } from '../avro-writer.ts';
-import { Columns, grownFloat64, grownInt32, grownUint8 } from '../columns.ts';
+import { Columns, grownFloat64, grownInt32, grownUint8, int32Words } from '../columns.ts';
 import { invalid, refused, tooLarge, truncated } from '../schema-error.ts';
 import { openSingleObject } from '../single-object.ts';
 import {
@@ -282,72 +282,57 @@ function readEnrichedFlows(
   servicesCount: number,
   processesCount: number,
 ): number {
-  const { flowNumber } = columns;
-  const { numbers } = columns;
-  const { report } = columns;
-  const { connectionCount } = columns;
-  const { startUs } = columns;
-  const { endUs } = columns;
-  const { openedUs } = columns;
-  const { reporter } = columns;
-  const { roleMethod } = columns;
-  const { outcome } = columns;
-  const { error } = columns;
-  const { peerReports } = columns;
-  const srcAddr = new Int32Array(columns.srcAddr.buffer, columns.srcAddr.byteOffset, columns.srcAddr.length >> 2);
-  const dstAddr = new Int32Array(columns.dstAddr.buffer, columns.dstAddr.byteOffset, columns.dstAddr.length >> 2);
-  const { srcPort } = columns;
-  const { dstPort } = columns;
-  const { srcWorkload } = columns;
-  const { dstWorkload } = columns;
-  const { srcMethod } = columns;
-  const { dstMethod } = columns;
-  const { srcReason } = columns;
-  const { dstReason } = columns;
-  const { srcSinceUs } = columns;
-  const { dstSinceUs } = columns;
-  const { srcPlace } = columns;
-  const { dstPlace } = columns;
-  const { dstService } = columns;
-  const { process } = columns;
-  const { bytesToDst } = columns;
-  const { bytesToSrc } = columns;
-  const { segmentsToDst } = columns;
-  const { segmentsToSrc } = columns;
-  const { retransmittedSegments } = columns;
-  const { retransmittedBytes } = columns;
-  const { lostSegments } = columns;
-  const { reorderingEvents } = columns;
-  const { outOfOrderSegments } = columns;
-  const { rtoTimeouts } = columns;
-  const { rttUs } = columns;
-  const { rttVarUs } = columns;
-  const { rttMinUs } = columns;
-  const { connectUs } = columns;
-  const { busyUs } = columns;
-  const { rwndLimitedUs } = columns;
-  const { sndbufLimitedUs } = columns;
-  const { unsentBytes } = columns;
-  const { connectionId } = columns;
-  const { seeded } = columns;
+  const {
+    flowNumber, numbers, report, connectionCount, startUs, endUs, openedUs, reporter, roleMethod, outcome, error,
+    peerReports, srcPort, dstPort, srcWorkload, dstWorkload, srcMethod, dstMethod, srcReason, dstReason, srcSinceUs,
+    dstSinceUs, srcPlace, dstPlace, dstService, process, bytesToDst, bytesToSrc, segmentsToDst, segmentsToSrc,
+    retransmittedSegments, retransmittedBytes, lostSegments, reorderingEvents, outOfOrderSegments, rtoTimeouts, rttUs,
+    rttVarUs, rttMinUs, connectUs, busyUs, rwndLimitedUs, sndbufLimitedUs, unsentBytes, connectionId, seeded,
+  } = columns;
+  const srcAddr = int32Words(columns.srcAddr);
+  const dstAddr = int32Words(columns.dstAddr);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let p = start;
   let i = columns.length;
   let b = 0;
   let v = 0;
+  let w = 0;
+  let s = 0;
   for (; i < to && p <= last; i += 1) {
+    // flow_number
     b = bytes[p++]!;
     if (b < 0x80) flowNumber[i] = (b >>> 1) ^ -(b & 1);
     else {
-      flowNumber[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        flowNumber[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        flowNumber[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // numbers
     b = bytes[p++]!;
     if (b >= 0x80) {
-      b = wideInt(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        b = wideInt(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+      }
     }
     numbers[i] = (b >>> 1) ^ -(b & 1);
+    // report
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -356,30 +341,60 @@ function readEnrichedFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < 0 || v >= 4) throw refused('EnrichedFlow.report', v, p, end);
     report[i] = v;
+    // connection_count
     b = bytes[p++]!;
     if (b < 0x80) connectionCount[i] = (b >>> 1) ^ -(b & 1);
     else {
-      connectionCount[i] = wideLong(bytes, p - 1);
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        connectionCount[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        connectionCount[i] = (b >>> 1) ^ -(b & 1);
+      }
+    }
+    // start_us
+    w = view.getInt32(p, true);
+    s = view.getInt32(p + 4, true);
+    if ((w & 0x80808080) === -0x7f7f7f80 && (s & 0xf0808080) === 0x808080) {
+      b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+      s = (s & 0x7f) | ((s >>> 1) & 0x3f80) | ((s >>> 2) & 0x1fc000) | ((s >>> 3) & 0xfe00000);
+      startUs[i] = (b & 1) === 0 ? s * 0x8000000 + (b >>> 1) : -(s * 0x8000000 + (b >>> 1)) - 1;
+      p += 8;
+    } else {
+      startUs[i] = wideLong(bytes, p);
       p = wide.end;
     }
-    b = bytes[p++]!;
-    if (b < 0x80) startUs[i] = (b >>> 1) ^ -(b & 1);
-    else {
-      startUs[i] = wideLong(bytes, p - 1);
+    // end_us
+    w = view.getInt32(p, true);
+    s = view.getInt32(p + 4, true);
+    if ((w & 0x80808080) === -0x7f7f7f80 && (s & 0xf0808080) === 0x808080) {
+      b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+      s = (s & 0x7f) | ((s >>> 1) & 0x3f80) | ((s >>> 2) & 0x1fc000) | ((s >>> 3) & 0xfe00000);
+      endUs[i] = (b & 1) === 0 ? s * 0x8000000 + (b >>> 1) : -(s * 0x8000000 + (b >>> 1)) - 1;
+      p += 8;
+    } else {
+      endUs[i] = wideLong(bytes, p);
       p = wide.end;
     }
-    b = bytes[p++]!;
-    if (b < 0x80) endUs[i] = (b >>> 1) ^ -(b & 1);
-    else {
-      endUs[i] = wideLong(bytes, p - 1);
+    // opened_us
+    w = view.getInt32(p, true);
+    s = view.getInt32(p + 4, true);
+    if ((w & 0x80808080) === -0x7f7f7f80 && (s & 0xf0808080) === 0x808080) {
+      b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+      s = (s & 0x7f) | ((s >>> 1) & 0x3f80) | ((s >>> 2) & 0x1fc000) | ((s >>> 3) & 0xfe00000);
+      openedUs[i] = (b & 1) === 0 ? s * 0x8000000 + (b >>> 1) : -(s * 0x8000000 + (b >>> 1)) - 1;
+      p += 8;
+    } else {
+      openedUs[i] = wideLong(bytes, p);
       p = wide.end;
     }
-    b = bytes[p++]!;
-    if (b < 0x80) openedUs[i] = (b >>> 1) ^ -(b & 1);
-    else {
-      openedUs[i] = wideLong(bytes, p - 1);
-      p = wide.end;
-    }
+    // reporter
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -388,6 +403,7 @@ function readEnrichedFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < 0 || v >= 2) throw refused('EnrichedFlow.reporter', v, p, end);
     reporter[i] = v;
+    // role_method
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -396,6 +412,7 @@ function readEnrichedFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < 0 || v >= 3) throw refused('EnrichedFlow.role_method', v, p, end);
     roleMethod[i] = v;
+    // outcome
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -404,37 +421,71 @@ function readEnrichedFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < 0 || v >= 9) throw refused('EnrichedFlow.outcome', v, p, end);
     outcome[i] = v;
+    // error
     b = bytes[p++]!;
     if (b >= 0x80) {
-      b = wideInt(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        b = wideInt(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+      }
     }
     error[i] = (b >>> 1) ^ -(b & 1);
+    // peer_reports
     v = bytes[p++]!;
     if (v > 1) throw refused('EnrichedFlow.peer_reports', v, p, end);
     peerReports[i] = v;
+    // src_addr
     srcAddr[4 * i + 0] = view.getInt32(p + 0, true);
     srcAddr[4 * i + 1] = view.getInt32(p + 4, true);
     srcAddr[4 * i + 2] = view.getInt32(p + 8, true);
     srcAddr[4 * i + 3] = view.getInt32(p + 12, true);
     p += 16;
+    // dst_addr
     dstAddr[4 * i + 0] = view.getInt32(p + 0, true);
     dstAddr[4 * i + 1] = view.getInt32(p + 4, true);
     dstAddr[4 * i + 2] = view.getInt32(p + 8, true);
     dstAddr[4 * i + 3] = view.getInt32(p + 12, true);
     p += 16;
+    // src_port
     b = bytes[p++]!;
     if (b >= 0x80) {
-      b = wideInt(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        b = wideInt(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+      }
     }
     srcPort[i] = (b >>> 1) ^ -(b & 1);
+    // dst_port
     b = bytes[p++]!;
     if (b >= 0x80) {
-      b = wideInt(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        b = wideInt(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+      }
     }
     dstPort[i] = (b >>> 1) ^ -(b & 1);
+    // src_workload
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -443,6 +494,7 @@ function readEnrichedFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < -1 || v >= workloadsCount) throw refused('EnrichedFlow.src_workload', v, p, end);
     srcWorkload[i] = v;
+    // dst_workload
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -451,6 +503,7 @@ function readEnrichedFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < -1 || v >= workloadsCount) throw refused('EnrichedFlow.dst_workload', v, p, end);
     dstWorkload[i] = v;
+    // src_method
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -459,6 +512,7 @@ function readEnrichedFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < 0 || v >= 9) throw refused('EnrichedFlow.src_method', v, p, end);
     srcMethod[i] = v;
+    // dst_method
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -467,6 +521,7 @@ function readEnrichedFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < 0 || v >= 9) throw refused('EnrichedFlow.dst_method', v, p, end);
     dstMethod[i] = v;
+    // src_reason
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -475,6 +530,7 @@ function readEnrichedFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < 0 || v >= 6) throw refused('EnrichedFlow.src_reason', v, p, end);
     srcReason[i] = v;
+    // dst_reason
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -483,18 +539,31 @@ function readEnrichedFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < 0 || v >= 6) throw refused('EnrichedFlow.dst_reason', v, p, end);
     dstReason[i] = v;
-    b = bytes[p++]!;
-    if (b < 0x80) srcSinceUs[i] = (b >>> 1) ^ -(b & 1);
-    else {
-      srcSinceUs[i] = wideLong(bytes, p - 1);
+    // src_since_us
+    w = view.getInt32(p, true);
+    s = view.getInt32(p + 4, true);
+    if ((w & 0x80808080) === -0x7f7f7f80 && (s & 0xf0808080) === 0x808080) {
+      b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+      s = (s & 0x7f) | ((s >>> 1) & 0x3f80) | ((s >>> 2) & 0x1fc000) | ((s >>> 3) & 0xfe00000);
+      srcSinceUs[i] = (b & 1) === 0 ? s * 0x8000000 + (b >>> 1) : -(s * 0x8000000 + (b >>> 1)) - 1;
+      p += 8;
+    } else {
+      srcSinceUs[i] = wideLong(bytes, p);
       p = wide.end;
     }
-    b = bytes[p++]!;
-    if (b < 0x80) dstSinceUs[i] = (b >>> 1) ^ -(b & 1);
-    else {
-      dstSinceUs[i] = wideLong(bytes, p - 1);
+    // dst_since_us
+    w = view.getInt32(p, true);
+    s = view.getInt32(p + 4, true);
+    if ((w & 0x80808080) === -0x7f7f7f80 && (s & 0xf0808080) === 0x808080) {
+      b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+      s = (s & 0x7f) | ((s >>> 1) & 0x3f80) | ((s >>> 2) & 0x1fc000) | ((s >>> 3) & 0xfe00000);
+      dstSinceUs[i] = (b & 1) === 0 ? s * 0x8000000 + (b >>> 1) : -(s * 0x8000000 + (b >>> 1)) - 1;
+      p += 8;
+    } else {
+      dstSinceUs[i] = wideLong(bytes, p);
       p = wide.end;
     }
+    // src_place
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -503,6 +572,7 @@ function readEnrichedFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < -1 || v >= placesCount) throw refused('EnrichedFlow.src_place', v, p, end);
     srcPlace[i] = v;
+    // dst_place
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -511,6 +581,7 @@ function readEnrichedFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < -1 || v >= placesCount) throw refused('EnrichedFlow.dst_place', v, p, end);
     dstPlace[i] = v;
+    // dst_service
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -519,6 +590,7 @@ function readEnrichedFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < -1 || v >= servicesCount) throw refused('EnrichedFlow.dst_service', v, p, end);
     dstService[i] = v;
+    // process
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -527,120 +599,326 @@ function readEnrichedFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < -1 || v >= processesCount) throw refused('EnrichedFlow.process', v, p, end);
     process[i] = v;
+    // bytes_to_dst
     b = bytes[p++]!;
     if (b < 0x80) bytesToDst[i] = (b >>> 1) ^ -(b & 1);
     else {
-      bytesToDst[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        bytesToDst[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        bytesToDst[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // bytes_to_src
     b = bytes[p++]!;
     if (b < 0x80) bytesToSrc[i] = (b >>> 1) ^ -(b & 1);
     else {
-      bytesToSrc[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        bytesToSrc[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        bytesToSrc[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // segments_to_dst
     b = bytes[p++]!;
     if (b < 0x80) segmentsToDst[i] = (b >>> 1) ^ -(b & 1);
     else {
-      segmentsToDst[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        segmentsToDst[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        segmentsToDst[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // segments_to_src
     b = bytes[p++]!;
     if (b < 0x80) segmentsToSrc[i] = (b >>> 1) ^ -(b & 1);
     else {
-      segmentsToSrc[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        segmentsToSrc[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        segmentsToSrc[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // retransmitted_segments
     b = bytes[p++]!;
     if (b < 0x80) retransmittedSegments[i] = (b >>> 1) ^ -(b & 1);
     else {
-      retransmittedSegments[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        retransmittedSegments[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        retransmittedSegments[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // retransmitted_bytes
     b = bytes[p++]!;
     if (b < 0x80) retransmittedBytes[i] = (b >>> 1) ^ -(b & 1);
     else {
-      retransmittedBytes[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        retransmittedBytes[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        retransmittedBytes[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // lost_segments
     b = bytes[p++]!;
     if (b < 0x80) lostSegments[i] = (b >>> 1) ^ -(b & 1);
     else {
-      lostSegments[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        lostSegments[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        lostSegments[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // reordering_events
     b = bytes[p++]!;
     if (b < 0x80) reorderingEvents[i] = (b >>> 1) ^ -(b & 1);
     else {
-      reorderingEvents[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        reorderingEvents[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        reorderingEvents[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // out_of_order_segments
     b = bytes[p++]!;
     if (b < 0x80) outOfOrderSegments[i] = (b >>> 1) ^ -(b & 1);
     else {
-      outOfOrderSegments[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        outOfOrderSegments[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        outOfOrderSegments[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // rto_timeouts
     b = bytes[p++]!;
     if (b < 0x80) rtoTimeouts[i] = (b >>> 1) ^ -(b & 1);
     else {
-      rtoTimeouts[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        rtoTimeouts[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        rtoTimeouts[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // rtt_us
     b = bytes[p++]!;
     if (b >= 0x80) {
-      b = wideInt(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        b = wideInt(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+      }
     }
     rttUs[i] = (b >>> 1) ^ -(b & 1);
+    // rtt_var_us
     b = bytes[p++]!;
     if (b >= 0x80) {
-      b = wideInt(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        b = wideInt(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+      }
     }
     rttVarUs[i] = (b >>> 1) ^ -(b & 1);
+    // rtt_min_us
     b = bytes[p++]!;
     if (b >= 0x80) {
-      b = wideInt(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        b = wideInt(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+      }
     }
     rttMinUs[i] = (b >>> 1) ^ -(b & 1);
+    // connect_us
     b = bytes[p++]!;
     if (b >= 0x80) {
-      b = wideInt(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        b = wideInt(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+      }
     }
     connectUs[i] = (b >>> 1) ^ -(b & 1);
+    // busy_us
     b = bytes[p++]!;
     if (b < 0x80) busyUs[i] = (b >>> 1) ^ -(b & 1);
     else {
-      busyUs[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        busyUs[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        busyUs[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // rwnd_limited_us
     b = bytes[p++]!;
     if (b < 0x80) rwndLimitedUs[i] = (b >>> 1) ^ -(b & 1);
     else {
-      rwndLimitedUs[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        rwndLimitedUs[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        rwndLimitedUs[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // sndbuf_limited_us
     b = bytes[p++]!;
     if (b < 0x80) sndbufLimitedUs[i] = (b >>> 1) ^ -(b & 1);
     else {
-      sndbufLimitedUs[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        sndbufLimitedUs[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        sndbufLimitedUs[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // unsent_bytes
     b = bytes[p++]!;
     if (b < 0x80) unsentBytes[i] = (b >>> 1) ^ -(b & 1);
     else {
-      unsentBytes[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        unsentBytes[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        unsentBytes[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // connection_id
     b = bytes[p++]!;
     if (b < 0x80) connectionId[i] = (b >>> 1) ^ -(b & 1);
     else {
-      connectionId[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        connectionId[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        connectionId[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // seeded
     v = bytes[p++]!;
     if (v > 1) throw refused('EnrichedFlow.seeded', v, p, end);
     seeded[i] = v;
@@ -707,54 +985,14 @@ function writeEnrichedFlows(writer: AvroWriter, columns: EnrichedFlowColumns, wo
   const rows = columns.length;
   if (rows > ENRICHED_FLOWS_MAX) throw tooLarge('EnrichedBatch.flows', rows, ENRICHED_FLOWS_MAX);
   if (rows > 0) writer.writeLong(rows);
-  const { flowNumber } = columns;
-  const { numbers } = columns;
-  const { report } = columns;
-  const { connectionCount } = columns;
-  const { startUs } = columns;
-  const { endUs } = columns;
-  const { openedUs } = columns;
-  const { reporter } = columns;
-  const { roleMethod } = columns;
-  const { outcome } = columns;
-  const { error } = columns;
-  const { peerReports } = columns;
-  const { srcAddr } = columns;
-  const { dstAddr } = columns;
-  const { srcPort } = columns;
-  const { dstPort } = columns;
-  const { srcWorkload } = columns;
-  const { dstWorkload } = columns;
-  const { srcMethod } = columns;
-  const { dstMethod } = columns;
-  const { srcReason } = columns;
-  const { dstReason } = columns;
-  const { srcSinceUs } = columns;
-  const { dstSinceUs } = columns;
-  const { srcPlace } = columns;
-  const { dstPlace } = columns;
-  const { dstService } = columns;
-  const { process } = columns;
-  const { bytesToDst } = columns;
-  const { bytesToSrc } = columns;
-  const { segmentsToDst } = columns;
-  const { segmentsToSrc } = columns;
-  const { retransmittedSegments } = columns;
-  const { retransmittedBytes } = columns;
-  const { lostSegments } = columns;
-  const { reorderingEvents } = columns;
-  const { outOfOrderSegments } = columns;
-  const { rtoTimeouts } = columns;
-  const { rttUs } = columns;
-  const { rttVarUs } = columns;
-  const { rttMinUs } = columns;
-  const { connectUs } = columns;
-  const { busyUs } = columns;
-  const { rwndLimitedUs } = columns;
-  const { sndbufLimitedUs } = columns;
-  const { unsentBytes } = columns;
-  const { connectionId } = columns;
-  const { seeded } = columns;
+  const {
+    flowNumber, numbers, report, connectionCount, startUs, endUs, openedUs, reporter, roleMethod, outcome, error,
+    peerReports, srcAddr, dstAddr, srcPort, dstPort, srcWorkload, dstWorkload, srcMethod, dstMethod, srcReason,
+    dstReason, srcSinceUs, dstSinceUs, srcPlace, dstPlace, dstService, process, bytesToDst, bytesToSrc, segmentsToDst,
+    segmentsToSrc, retransmittedSegments, retransmittedBytes, lostSegments, reorderingEvents, outOfOrderSegments,
+    rtoTimeouts, rttUs, rttVarUs, rttMinUs, connectUs, busyUs, rwndLimitedUs, sndbufLimitedUs, unsentBytes,
+    connectionId, seeded,
+  } = columns;
   let v = 0;
   for (let i = 0; i < rows; i += 1) {
     writer.ensure(ENRICHED_FLOW_BYTES_MAX);

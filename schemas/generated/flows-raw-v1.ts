@@ -3,7 +3,7 @@
 import { BATCH_FLOWS_MAX } from '../../contract/limits.ts';
 import { type AvroReader, wide, wideInt, wideLong } from '../avro-reader.ts';
 import { AvroWriter, putInt, putLong } from '../avro-writer.ts';
-import { Columns, grownFloat64, grownInt32, grownUint8 } from '../columns.ts';
+import { Columns, grownFloat64, grownInt32, grownUint8, int32Words } from '../columns.ts';
 import { invalid, refused, tooLarge, truncated } from '../schema-error.ts';
 import { openSingleObject } from '../single-object.ts';
 import {
@@ -238,63 +238,56 @@ function readRawFlows(
   workloadsCount: number,
   processesCount: number,
 ): number {
-  const { numberOffset } = columns;
-  const { numbers } = columns;
-  const { report } = columns;
-  const { connectionCount } = columns;
-  const { startUs } = columns;
-  const { endUs } = columns;
-  const { openedUs } = columns;
-  const localAddr = new Int32Array(columns.localAddr.buffer, columns.localAddr.byteOffset, columns.localAddr.length >> 2);
-  const remoteAddr = new Int32Array(columns.remoteAddr.buffer, columns.remoteAddr.byteOffset, columns.remoteAddr.length >> 2);
-  const { localPort } = columns;
-  const { remotePort } = columns;
-  const { role } = columns;
-  const { roleMethod } = columns;
-  const { outcome } = columns;
-  const { error } = columns;
-  const { localWorkload } = columns;
-  const { remoteWorkload } = columns;
-  const { remoteMethod } = columns;
-  const { process } = columns;
-  const { bytesSent } = columns;
-  const { bytesReceived } = columns;
-  const { segmentsSent } = columns;
-  const { segmentsReceived } = columns;
-  const { retransmittedSegments } = columns;
-  const { retransmittedBytes } = columns;
-  const { lostSegments } = columns;
-  const { reorderingEvents } = columns;
-  const { outOfOrderSegments } = columns;
-  const { rtoTimeouts } = columns;
-  const { rttUs } = columns;
-  const { rttVarUs } = columns;
-  const { rttMinUs } = columns;
-  const { connectUs } = columns;
-  const { busyUs } = columns;
-  const { rwndLimitedUs } = columns;
-  const { sndbufLimitedUs } = columns;
-  const { unsentBytes } = columns;
-  const { connectionId } = columns;
-  const { seeded } = columns;
+  const {
+    numberOffset, numbers, report, connectionCount, startUs, endUs, openedUs, localPort, remotePort, role, roleMethod,
+    outcome, error, localWorkload, remoteWorkload, remoteMethod, process, bytesSent, bytesReceived, segmentsSent,
+    segmentsReceived, retransmittedSegments, retransmittedBytes, lostSegments, reorderingEvents, outOfOrderSegments,
+    rtoTimeouts, rttUs, rttVarUs, rttMinUs, connectUs, busyUs, rwndLimitedUs, sndbufLimitedUs, unsentBytes,
+    connectionId, seeded,
+  } = columns;
+  const localAddr = int32Words(columns.localAddr);
+  const remoteAddr = int32Words(columns.remoteAddr);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let p = start;
   let i = columns.length;
   let b = 0;
   let v = 0;
+  let w = 0;
+  let s = 0;
   for (; i < to && p <= last; i += 1) {
+    // number_offset
     b = bytes[p++]!;
     if (b >= 0x80) {
-      b = wideInt(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        b = wideInt(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+      }
     }
     numberOffset[i] = (b >>> 1) ^ -(b & 1);
+    // numbers
     b = bytes[p++]!;
     if (b >= 0x80) {
-      b = wideInt(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        b = wideInt(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+      }
     }
     numbers[i] = (b >>> 1) ^ -(b & 1);
+    // report
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -303,52 +296,104 @@ function readRawFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < 0 || v >= 4) throw refused('RawFlow.report', v, p, end);
     report[i] = v;
+    // connection_count
     b = bytes[p++]!;
     if (b < 0x80) connectionCount[i] = (b >>> 1) ^ -(b & 1);
     else {
-      connectionCount[i] = wideLong(bytes, p - 1);
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        connectionCount[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        connectionCount[i] = (b >>> 1) ^ -(b & 1);
+      }
+    }
+    // start_us
+    w = view.getInt32(p, true);
+    s = view.getInt32(p + 4, true);
+    if ((w & 0x80808080) === -0x7f7f7f80 && (s & 0xf0808080) === 0x808080) {
+      b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+      s = (s & 0x7f) | ((s >>> 1) & 0x3f80) | ((s >>> 2) & 0x1fc000) | ((s >>> 3) & 0xfe00000);
+      startUs[i] = (b & 1) === 0 ? s * 0x8000000 + (b >>> 1) : -(s * 0x8000000 + (b >>> 1)) - 1;
+      p += 8;
+    } else {
+      startUs[i] = wideLong(bytes, p);
       p = wide.end;
     }
-    b = bytes[p++]!;
-    if (b < 0x80) startUs[i] = (b >>> 1) ^ -(b & 1);
-    else {
-      startUs[i] = wideLong(bytes, p - 1);
+    // end_us
+    w = view.getInt32(p, true);
+    s = view.getInt32(p + 4, true);
+    if ((w & 0x80808080) === -0x7f7f7f80 && (s & 0xf0808080) === 0x808080) {
+      b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+      s = (s & 0x7f) | ((s >>> 1) & 0x3f80) | ((s >>> 2) & 0x1fc000) | ((s >>> 3) & 0xfe00000);
+      endUs[i] = (b & 1) === 0 ? s * 0x8000000 + (b >>> 1) : -(s * 0x8000000 + (b >>> 1)) - 1;
+      p += 8;
+    } else {
+      endUs[i] = wideLong(bytes, p);
       p = wide.end;
     }
-    b = bytes[p++]!;
-    if (b < 0x80) endUs[i] = (b >>> 1) ^ -(b & 1);
-    else {
-      endUs[i] = wideLong(bytes, p - 1);
+    // opened_us
+    w = view.getInt32(p, true);
+    s = view.getInt32(p + 4, true);
+    if ((w & 0x80808080) === -0x7f7f7f80 && (s & 0xf0808080) === 0x808080) {
+      b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+      s = (s & 0x7f) | ((s >>> 1) & 0x3f80) | ((s >>> 2) & 0x1fc000) | ((s >>> 3) & 0xfe00000);
+      openedUs[i] = (b & 1) === 0 ? s * 0x8000000 + (b >>> 1) : -(s * 0x8000000 + (b >>> 1)) - 1;
+      p += 8;
+    } else {
+      openedUs[i] = wideLong(bytes, p);
       p = wide.end;
     }
-    b = bytes[p++]!;
-    if (b < 0x80) openedUs[i] = (b >>> 1) ^ -(b & 1);
-    else {
-      openedUs[i] = wideLong(bytes, p - 1);
-      p = wide.end;
-    }
+    // local_addr
     localAddr[4 * i + 0] = view.getInt32(p + 0, true);
     localAddr[4 * i + 1] = view.getInt32(p + 4, true);
     localAddr[4 * i + 2] = view.getInt32(p + 8, true);
     localAddr[4 * i + 3] = view.getInt32(p + 12, true);
     p += 16;
+    // remote_addr
     remoteAddr[4 * i + 0] = view.getInt32(p + 0, true);
     remoteAddr[4 * i + 1] = view.getInt32(p + 4, true);
     remoteAddr[4 * i + 2] = view.getInt32(p + 8, true);
     remoteAddr[4 * i + 3] = view.getInt32(p + 12, true);
     p += 16;
+    // local_port
     b = bytes[p++]!;
     if (b >= 0x80) {
-      b = wideInt(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        b = wideInt(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+      }
     }
     localPort[i] = (b >>> 1) ^ -(b & 1);
+    // remote_port
     b = bytes[p++]!;
     if (b >= 0x80) {
-      b = wideInt(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        b = wideInt(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+      }
     }
     remotePort[i] = (b >>> 1) ^ -(b & 1);
+    // role
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -357,6 +402,7 @@ function readRawFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < 0 || v >= 3) throw refused('RawFlow.role', v, p, end);
     role[i] = v;
+    // role_method
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -365,6 +411,7 @@ function readRawFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < 0 || v >= 3) throw refused('RawFlow.role_method', v, p, end);
     roleMethod[i] = v;
+    // outcome
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -373,12 +420,23 @@ function readRawFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < 0 || v >= 9) throw refused('RawFlow.outcome', v, p, end);
     outcome[i] = v;
+    // error
     b = bytes[p++]!;
     if (b >= 0x80) {
-      b = wideInt(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        b = wideInt(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+      }
     }
     error[i] = (b >>> 1) ^ -(b & 1);
+    // local_workload
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -387,6 +445,7 @@ function readRawFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < -1 || v >= workloadsCount) throw refused('RawFlow.local_workload', v, p, end);
     localWorkload[i] = v;
+    // remote_workload
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -395,6 +454,7 @@ function readRawFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < -1 || v >= workloadsCount) throw refused('RawFlow.remote_workload', v, p, end);
     remoteWorkload[i] = v;
+    // remote_method
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -403,6 +463,7 @@ function readRawFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < 0 || v >= 9) throw refused('RawFlow.remote_method', v, p, end);
     remoteMethod[i] = v;
+    // process
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -411,120 +472,326 @@ function readRawFlows(
     v = (b >>> 1) ^ -(b & 1);
     if (v < -1 || v >= processesCount) throw refused('RawFlow.process', v, p, end);
     process[i] = v;
+    // bytes_sent
     b = bytes[p++]!;
     if (b < 0x80) bytesSent[i] = (b >>> 1) ^ -(b & 1);
     else {
-      bytesSent[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        bytesSent[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        bytesSent[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // bytes_received
     b = bytes[p++]!;
     if (b < 0x80) bytesReceived[i] = (b >>> 1) ^ -(b & 1);
     else {
-      bytesReceived[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        bytesReceived[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        bytesReceived[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // segments_sent
     b = bytes[p++]!;
     if (b < 0x80) segmentsSent[i] = (b >>> 1) ^ -(b & 1);
     else {
-      segmentsSent[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        segmentsSent[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        segmentsSent[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // segments_received
     b = bytes[p++]!;
     if (b < 0x80) segmentsReceived[i] = (b >>> 1) ^ -(b & 1);
     else {
-      segmentsReceived[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        segmentsReceived[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        segmentsReceived[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // retransmitted_segments
     b = bytes[p++]!;
     if (b < 0x80) retransmittedSegments[i] = (b >>> 1) ^ -(b & 1);
     else {
-      retransmittedSegments[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        retransmittedSegments[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        retransmittedSegments[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // retransmitted_bytes
     b = bytes[p++]!;
     if (b < 0x80) retransmittedBytes[i] = (b >>> 1) ^ -(b & 1);
     else {
-      retransmittedBytes[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        retransmittedBytes[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        retransmittedBytes[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // lost_segments
     b = bytes[p++]!;
     if (b < 0x80) lostSegments[i] = (b >>> 1) ^ -(b & 1);
     else {
-      lostSegments[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        lostSegments[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        lostSegments[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // reordering_events
     b = bytes[p++]!;
     if (b < 0x80) reorderingEvents[i] = (b >>> 1) ^ -(b & 1);
     else {
-      reorderingEvents[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        reorderingEvents[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        reorderingEvents[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // out_of_order_segments
     b = bytes[p++]!;
     if (b < 0x80) outOfOrderSegments[i] = (b >>> 1) ^ -(b & 1);
     else {
-      outOfOrderSegments[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        outOfOrderSegments[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        outOfOrderSegments[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // rto_timeouts
     b = bytes[p++]!;
     if (b < 0x80) rtoTimeouts[i] = (b >>> 1) ^ -(b & 1);
     else {
-      rtoTimeouts[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        rtoTimeouts[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        rtoTimeouts[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // rtt_us
     b = bytes[p++]!;
     if (b >= 0x80) {
-      b = wideInt(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        b = wideInt(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+      }
     }
     rttUs[i] = (b >>> 1) ^ -(b & 1);
+    // rtt_var_us
     b = bytes[p++]!;
     if (b >= 0x80) {
-      b = wideInt(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        b = wideInt(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+      }
     }
     rttVarUs[i] = (b >>> 1) ^ -(b & 1);
+    // rtt_min_us
     b = bytes[p++]!;
     if (b >= 0x80) {
-      b = wideInt(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        b = wideInt(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+      }
     }
     rttMinUs[i] = (b >>> 1) ^ -(b & 1);
+    // connect_us
     b = bytes[p++]!;
     if (b >= 0x80) {
-      b = wideInt(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        b = wideInt(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+      }
     }
     connectUs[i] = (b >>> 1) ^ -(b & 1);
+    // busy_us
     b = bytes[p++]!;
     if (b < 0x80) busyUs[i] = (b >>> 1) ^ -(b & 1);
     else {
-      busyUs[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        busyUs[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        busyUs[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // rwnd_limited_us
     b = bytes[p++]!;
     if (b < 0x80) rwndLimitedUs[i] = (b >>> 1) ^ -(b & 1);
     else {
-      rwndLimitedUs[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        rwndLimitedUs[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        rwndLimitedUs[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // sndbuf_limited_us
     b = bytes[p++]!;
     if (b < 0x80) sndbufLimitedUs[i] = (b >>> 1) ^ -(b & 1);
     else {
-      sndbufLimitedUs[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        sndbufLimitedUs[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        sndbufLimitedUs[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // unsent_bytes
     b = bytes[p++]!;
     if (b < 0x80) unsentBytes[i] = (b >>> 1) ^ -(b & 1);
     else {
-      unsentBytes[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        unsentBytes[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        unsentBytes[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // connection_id
     b = bytes[p++]!;
     if (b < 0x80) connectionId[i] = (b >>> 1) ^ -(b & 1);
     else {
-      connectionId[i] = wideLong(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        connectionId[i] = wideLong(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+        connectionId[i] = (b >>> 1) ^ -(b & 1);
+      }
     }
+    // seeded
     v = bytes[p++]!;
     if (v > 1) throw refused('RawFlow.seeded', v, p, end);
     seeded[i] = v;
@@ -593,45 +860,13 @@ function writeRawFlows(writer: AvroWriter, columns: RawFlowColumns, workloadsCou
   const rows = columns.length;
   if (rows > BATCH_FLOWS_MAX) throw tooLarge('RawBatch.flows', rows, BATCH_FLOWS_MAX);
   if (rows > 0) writer.writeLong(rows);
-  const { numberOffset } = columns;
-  const { numbers } = columns;
-  const { report } = columns;
-  const { connectionCount } = columns;
-  const { startUs } = columns;
-  const { endUs } = columns;
-  const { openedUs } = columns;
-  const { localAddr } = columns;
-  const { remoteAddr } = columns;
-  const { localPort } = columns;
-  const { remotePort } = columns;
-  const { role } = columns;
-  const { roleMethod } = columns;
-  const { outcome } = columns;
-  const { error } = columns;
-  const { localWorkload } = columns;
-  const { remoteWorkload } = columns;
-  const { remoteMethod } = columns;
-  const { process } = columns;
-  const { bytesSent } = columns;
-  const { bytesReceived } = columns;
-  const { segmentsSent } = columns;
-  const { segmentsReceived } = columns;
-  const { retransmittedSegments } = columns;
-  const { retransmittedBytes } = columns;
-  const { lostSegments } = columns;
-  const { reorderingEvents } = columns;
-  const { outOfOrderSegments } = columns;
-  const { rtoTimeouts } = columns;
-  const { rttUs } = columns;
-  const { rttVarUs } = columns;
-  const { rttMinUs } = columns;
-  const { connectUs } = columns;
-  const { busyUs } = columns;
-  const { rwndLimitedUs } = columns;
-  const { sndbufLimitedUs } = columns;
-  const { unsentBytes } = columns;
-  const { connectionId } = columns;
-  const { seeded } = columns;
+  const {
+    numberOffset, numbers, report, connectionCount, startUs, endUs, openedUs, localAddr, remoteAddr, localPort,
+    remotePort, role, roleMethod, outcome, error, localWorkload, remoteWorkload, remoteMethod, process, bytesSent,
+    bytesReceived, segmentsSent, segmentsReceived, retransmittedSegments, retransmittedBytes, lostSegments,
+    reorderingEvents, outOfOrderSegments, rtoTimeouts, rttUs, rttVarUs, rttMinUs, connectUs, busyUs, rwndLimitedUs,
+    sndbufLimitedUs, unsentBytes, connectionId, seeded,
+  } = columns;
   let v = 0;
   for (let i = 0; i < rows; i += 1) {
     writer.ensure(RAW_FLOW_BYTES_MAX);

@@ -3,7 +3,7 @@
 import { CLAIMS_MAX } from '../../contract/limits.ts';
 import { type AvroReader, wide, wideInt, wideLong } from '../avro-reader.ts';
 import { AvroWriter, putInt, putLong } from '../avro-writer.ts';
-import { Columns, grownFloat64, grownInt32, grownUint8 } from '../columns.ts';
+import { Columns, grownFloat64, grownInt32, grownUint8, int32Words } from '../columns.ts';
 import { invalid, refused, tooLarge, truncated } from '../schema-error.ts';
 import { openSingleObject } from '../single-object.ts';
 import {
@@ -113,38 +113,57 @@ function readClaims(
   to: number,
   workloadsCount: number,
 ): number {
-  const addr = new Int32Array(columns.addr.buffer, columns.addr.byteOffset, columns.addr.length >> 2);
-  const { prefixLength } = columns;
-  const { port } = columns;
-  const { workload } = columns;
-  const { method } = columns;
-  const { earliestUs } = columns;
-  const { fromUs } = columns;
-  const { toUs } = columns;
-  const { latestUs } = columns;
+  const {
+    prefixLength, port, workload, method, earliestUs, fromUs, toUs, latestUs,
+  } = columns;
+  const addr = int32Words(columns.addr);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let p = start;
   let i = columns.length;
   let b = 0;
   let v = 0;
+  let w = 0;
+  let s = 0;
   for (; i < to && p <= last; i += 1) {
+    // addr
     addr[4 * i + 0] = view.getInt32(p + 0, true);
     addr[4 * i + 1] = view.getInt32(p + 4, true);
     addr[4 * i + 2] = view.getInt32(p + 8, true);
     addr[4 * i + 3] = view.getInt32(p + 12, true);
     p += 16;
+    // prefix_length
     b = bytes[p++]!;
     if (b >= 0x80) {
-      b = wideInt(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        b = wideInt(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+      }
     }
     prefixLength[i] = (b >>> 1) ^ -(b & 1);
+    // port
     b = bytes[p++]!;
     if (b >= 0x80) {
-      b = wideInt(bytes, p - 1);
-      p = wide.end;
+      w = view.getInt32(p - 1, true);
+      s = ~w & 0x80808080;
+      if (s === 0) {
+        b = wideInt(bytes, p - 1);
+        p = wide.end;
+      } else {
+        s &= -s;
+        w &= s - 1;
+        b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+        p += (31 - Math.clz32(s)) >>> 3;
+      }
     }
     port[i] = (b >>> 1) ^ -(b & 1);
+    // workload
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -153,6 +172,7 @@ function readClaims(
     v = (b >>> 1) ^ -(b & 1);
     if (v < -1 || v >= workloadsCount) throw refused('Claim.workload', v, p, end);
     workload[i] = v;
+    // method
     b = bytes[p++]!;
     if (b >= 0x80) {
       b = wideInt(bytes, p - 1);
@@ -161,28 +181,52 @@ function readClaims(
     v = (b >>> 1) ^ -(b & 1);
     if (v < 0 || v >= 9) throw refused('Claim.method', v, p, end);
     method[i] = v;
-    b = bytes[p++]!;
-    if (b < 0x80) earliestUs[i] = (b >>> 1) ^ -(b & 1);
-    else {
-      earliestUs[i] = wideLong(bytes, p - 1);
+    // earliest_us
+    w = view.getInt32(p, true);
+    s = view.getInt32(p + 4, true);
+    if ((w & 0x80808080) === -0x7f7f7f80 && (s & 0xf0808080) === 0x808080) {
+      b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+      s = (s & 0x7f) | ((s >>> 1) & 0x3f80) | ((s >>> 2) & 0x1fc000) | ((s >>> 3) & 0xfe00000);
+      earliestUs[i] = (b & 1) === 0 ? s * 0x8000000 + (b >>> 1) : -(s * 0x8000000 + (b >>> 1)) - 1;
+      p += 8;
+    } else {
+      earliestUs[i] = wideLong(bytes, p);
       p = wide.end;
     }
-    b = bytes[p++]!;
-    if (b < 0x80) fromUs[i] = (b >>> 1) ^ -(b & 1);
-    else {
-      fromUs[i] = wideLong(bytes, p - 1);
+    // from_us
+    w = view.getInt32(p, true);
+    s = view.getInt32(p + 4, true);
+    if ((w & 0x80808080) === -0x7f7f7f80 && (s & 0xf0808080) === 0x808080) {
+      b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+      s = (s & 0x7f) | ((s >>> 1) & 0x3f80) | ((s >>> 2) & 0x1fc000) | ((s >>> 3) & 0xfe00000);
+      fromUs[i] = (b & 1) === 0 ? s * 0x8000000 + (b >>> 1) : -(s * 0x8000000 + (b >>> 1)) - 1;
+      p += 8;
+    } else {
+      fromUs[i] = wideLong(bytes, p);
       p = wide.end;
     }
-    b = bytes[p++]!;
-    if (b < 0x80) toUs[i] = (b >>> 1) ^ -(b & 1);
-    else {
-      toUs[i] = wideLong(bytes, p - 1);
+    // to_us
+    w = view.getInt32(p, true);
+    s = view.getInt32(p + 4, true);
+    if ((w & 0x80808080) === -0x7f7f7f80 && (s & 0xf0808080) === 0x808080) {
+      b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+      s = (s & 0x7f) | ((s >>> 1) & 0x3f80) | ((s >>> 2) & 0x1fc000) | ((s >>> 3) & 0xfe00000);
+      toUs[i] = (b & 1) === 0 ? s * 0x8000000 + (b >>> 1) : -(s * 0x8000000 + (b >>> 1)) - 1;
+      p += 8;
+    } else {
+      toUs[i] = wideLong(bytes, p);
       p = wide.end;
     }
-    b = bytes[p++]!;
-    if (b < 0x80) latestUs[i] = (b >>> 1) ^ -(b & 1);
-    else {
-      latestUs[i] = wideLong(bytes, p - 1);
+    // latest_us
+    w = view.getInt32(p, true);
+    s = view.getInt32(p + 4, true);
+    if ((w & 0x80808080) === -0x7f7f7f80 && (s & 0xf0808080) === 0x808080) {
+      b = (w & 0x7f) | ((w >>> 1) & 0x3f80) | ((w >>> 2) & 0x1fc000) | ((w >>> 3) & 0xfe00000);
+      s = (s & 0x7f) | ((s >>> 1) & 0x3f80) | ((s >>> 2) & 0x1fc000) | ((s >>> 3) & 0xfe00000);
+      latestUs[i] = (b & 1) === 0 ? s * 0x8000000 + (b >>> 1) : -(s * 0x8000000 + (b >>> 1)) - 1;
+      p += 8;
+    } else {
+      latestUs[i] = wideLong(bytes, p);
       p = wide.end;
     }
   }
@@ -250,15 +294,9 @@ function writeClaims(writer: AvroWriter, columns: ClaimColumns, workloadsCount: 
   const rows = columns.length;
   if (rows > CLAIMS_MAX) throw tooLarge('OwnershipMessage.claims', rows, CLAIMS_MAX);
   if (rows > 0) writer.writeLong(rows);
-  const { addr } = columns;
-  const { prefixLength } = columns;
-  const { port } = columns;
-  const { workload } = columns;
-  const { method } = columns;
-  const { earliestUs } = columns;
-  const { fromUs } = columns;
-  const { toUs } = columns;
-  const { latestUs } = columns;
+  const {
+    addr, prefixLength, port, workload, method, earliestUs, fromUs, toUs, latestUs,
+  } = columns;
   let v = 0;
   for (let i = 0; i < rows; i += 1) {
     writer.ensure(CLAIM_BYTES_MAX);
