@@ -43,5 +43,8 @@ export interface FlowSource {
   reportOpen(): Promise<void>;
   /** A recording is at its end and everything was read; never true for a kernel. */
   readonly ended: boolean;
+  /** Make no more records; what the ring holds can still be read, and counters stand still. Idempotent. */
+  detach(): Promise<void>;
+  /** Give everything back; implies `detach`. Idempotent. */
   stop(): Promise<void>;
 }

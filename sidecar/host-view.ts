@@ -21,8 +21,10 @@ export interface NetworkNamespace {
   readonly inode: number;
   /** Without loopback and link-local ones. */
   readonly addresses: readonly NamespaceAddress[];
-  /** cgroup ids of the processes that live in it (watched or not: `watched` tells whether all are watched). */
+  /** cgroup ids of the watched processes that live in it. */
   readonly cgroupIds: readonly number[];
+  /** Others live in it too, or it cannot be told: its addresses are nobody's alone. */
+  readonly shared: boolean;
 }
 
 export interface Listener {
@@ -30,7 +32,17 @@ export interface Listener {
   /** 16 bytes; all zero (or ::ffff:0.0.0.0) listens on every address of its family. */
   readonly addr: Uint8Array;
   readonly port: number;
+  /** Of the process that holds the socket. */
   readonly cgroupId: number;
+  readonly pid: number;
+  readonly comm: string;
+}
+
+/** A listen record of the ring: where to look first for the owner of a new listener. */
+export interface ListenHint {
+  readonly netns: number;
+  readonly port: number;
+  readonly pid: number;
 }
 
 export interface HostSnapshot {
@@ -46,5 +58,10 @@ export interface HostView {
   /** Whom a cgroup belongs to; pid and comm help where the cgroup does not say. Cached by the implementation. */
   identify(cgroupId: number, pid: number, comm: string): LocalIdentity | null;
   /** Look at every watched process's network namespace now. */
-  snapshot(): Promise<HostSnapshot>;
+  snapshot(listening?: readonly ListenHint[]): Promise<HostSnapshot>;
+  /**
+   * Only a playback has it: the recorded moment of the next snapshot has come, take it now. Where it is undefined the
+   * caller keeps its own time.
+   */
+  readonly snapshotReady?: boolean;
 }
