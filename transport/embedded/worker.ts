@@ -17,8 +17,8 @@ const answers: Answers = {
     const reply: Reply = { id, ok: false, error: toAnswer(error) };
     port.postMessage(reply);
   },
-  // Without listeners the thread ends once its last answer is out.
-  ended: () => port.removeAllListeners('message'),
+  // After the last answer is out; nothing else keeps the thread.
+  ended: () => setImmediate(() => port.close()),
 };
 
 const options: WorkerOptions = workerData;
