@@ -1,0 +1,49 @@
+/** The only place that writes to the terminal: results on standard output, notices and errors on standard error. */
+import { writeSync } from 'node:fs';
+import { WeirError } from '../contract/errors.ts';
+import { formatCell, renderCsv, renderJsonLines, renderTable } from './table.ts';
+
+export type Format = 'table' | 'json' | 'csv';
+export const FORMATS: readonly ['table', 'json', 'csv'] = ['table', 'json', 'csv'];
+
+/** What a table is made to fit when the output is no terminal. */
+const PIPE_COLUMNS = 120;
+
+// A reader that goes away (weir query … | head) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? 0 : 3);
+});
+
+export const isTerminal = (): boolean => process.stdout.isTTY === true;
+export const terminalColumns = (): number => process.stdout.columns ?? PIPE_COLUMNS;
+
+export function printText(text: string): void {
+  process.stdout.write(text);
+}
+
+export function printLine(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** Rows as a table that fits the terminal, JSON lines, or CSV. */
+export function printRows(columns: readonly string[], rows: readonly (readonly unknown[])[], format: Format): void {
+  if (format === 'json') return printText(renderJsonLines(columns, rows));
+  if (format === 'csv') return printText(renderCsv(columns, rows));
+  const cells = rows.map((row) => row.map(formatCell));
+  printText(renderTable(columns, cells, terminalColumns()));
+}
+
+/** A line for people while a command works: standard error, so that results stay clean. */
+export function printNotice(line: string): void {
+  writeSync(2, `${line}\n`);
+}
+
+/** `CODE: what happened; what to do`, one line; with `debug` the stack and its causes below. */
+export function printError(error: WeirError, debug: boolean): void {
+  writeSync(2, `${error.code}: ${error.message.replace(/\s*\n\s*/g, ' ')}\n`);
+  if (!debug) return;
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    writeSync(2, `${cause.stack ?? cause.message}\n`);
+    if (cause instanceof WeirError) writeSync(2, `  ${JSON.stringify(cause.context)}\n`);
+  }
+}
