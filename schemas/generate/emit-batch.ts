@@ -3,7 +3,7 @@ import { commonNames } from './emit-common.ts';
 import { emitInterface, readExpression, writeStatement } from './emit-record.ts';
 import { emitRowReader } from './emit-row-reader.ts';
 import { emitRowWriter } from './emit-row-writer.ts';
-import { singleObjectHeader } from './fingerprint.ts';
+import { headerHex, singleObjectHeader } from './fingerprint.ts';
 import { indexedFields } from './indices.ts';
 import type { Schema } from './model.ts';
 import { camel, header, upper } from './names.ts';
@@ -17,11 +17,7 @@ export function emitBatch(schema: Schema, rowsMax: string): string {
     header(schema.path),
     emitImports(schema, rowsMax),
     `${headerDoc}const HEADER: Uint8Array = Uint8Array.of(${bytes.join(', ')});\n`,
-    `/** The same as hex digits: what \`headerOf\` gives for a ${batch.name}. */\nexport const ${upper(batch.name)}_HEADER = '${singleObjectHeader(
-      schema.json,
-    )
-      .map((byte) => byte.toString(16).padStart(2, '0'))
-      .join('')}';\n`,
+    `/** The same as hex digits: what \`headerOf\` gives for a ${batch.name}. */\nexport const ${upper(batch.name)}_HEADER = '${headerHex(schema.json)}';\n`,
     emitColumns(schema.rows),
     emitInterface(batch).trimEnd() + '\n',
     emitRowReader(schema, rowsMax),

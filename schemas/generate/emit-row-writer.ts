@@ -12,6 +12,7 @@ export function emitRowWriter(schema: Schema, rowsMax: string): string {
     `function write${rows.name}s(writer: AvroWriter, columns: ${rows.name}Columns${counts.map((id) => `, ${id}: number`).join('')}): void {\n`,
     `  const rows = columns.length;\n`,
     `  if (rows > ${rowsMax}) throw tooLarge('${batch.name}.${rowsField.name}', rows, ${rowsMax});\n`,
+    `  if (rows > columns.capacity) throw invalid('the length of ${batch.name}.${rowsField.name}', rows, columns.capacity);\n`,
     `  if (rows > 0) writer.writeLong(rows);\n`,
     destructured(ids, 'columns', '  '),
     `  let v = 0;\n`,

@@ -1,25 +1,40 @@
 import { readFileSync } from 'node:fs';
+import { PARTITION_COLUMNS, TABLES, WORKLOAD_KINDS } from '../tables.ts';
 import { emitBatch } from './emit-batch.ts';
 import { emitCommon } from './emit-common.ts';
+import { ENGINES, emitDdl } from './emit-ddl.ts';
 import { emitRecordOffsets } from './emit-record-offsets.ts';
+import { emitTablesReference, emitTopicsReference } from './emit-reference.ts';
+import { headerHex } from './fingerprint.ts';
 import { readSchema } from './model.ts';
 
-/** Each schema, the file made from it, and the bound of its rows. */
+/** Each schema, the file made from it, the bound of its rows, and the topic that carries it. */
 const BATCHES = [
-  { avsc: 'schemas/flows.raw.v1.avsc', out: 'flows-raw-v1.ts', rowsMax: 'BATCH_FLOWS_MAX' },
-  { avsc: 'schemas/flows.enriched.v1.avsc', out: 'flows-enriched-v1.ts', rowsMax: 'ENRICHED_FLOWS_MAX' },
-  { avsc: 'schemas/ownership.v1.avsc', out: 'ownership-v1.ts', rowsMax: 'CLAIMS_MAX' },
+  { name: 'flows.raw.v1', out: 'flows-raw-v1.ts', rowsMax: 'BATCH_FLOWS_MAX', key: 'cluster/node' },
+  { name: 'ownership.v1', out: 'ownership-v1.ts', rowsMax: 'CLAIMS_MAX', key: 'cluster/reporter' },
+  { name: 'flows.enriched.v1', out: 'flows-enriched-v1.ts', rowsMax: 'ENRICHED_FLOWS_MAX', key: 'as the raw topic' },
 ] as const;
 
 const RECORD_HEADER = 'bpf/flow_record.h';
 
-/** Everything that is generated: path from the root of the project -> text. Pure but for reading the sources. */
+/** Everything that is generated: path from the root of the project -> text. Only the sources are read. */
 export function generateAll(root: string): Map<string, string> {
   const files = new Map<string, string>();
-  const schemas = BATCHES.map(({ avsc }) => readSchema(root, avsc));
-  files.set('schemas/generated/common.ts', emitCommon(schemas));
-  BATCHES.forEach(({ out, rowsMax }, i) => files.set(`schemas/generated/${out}`, emitBatch(schemas[i]!, rowsMax)));
+  const batches = BATCHES.map((batch) => ({ ...batch, schema: readSchema(root, `schemas/${batch.name}.avsc`) }));
+  files.set('schemas/generated/common.ts', emitCommon(batches.map(({ schema }) => schema)));
+  for (const { schema, out, rowsMax } of batches) files.set(`schemas/generated/${out}`, emitBatch(schema, rowsMax));
   const record = readFileSync(`${root}/${RECORD_HEADER}`, 'utf8');
   files.set('schemas/generated/record-offsets.ts', emitRecordOffsets(RECORD_HEADER, record));
+  for (const engine of ENGINES) {
+    files.set(`schemas/generated/ddl/${engine}.sql`, emitDdl(engine, TABLES, PARTITION_COLUMNS));
+  }
+  const topics = batches.map(({ name, key, schema }) => ({
+    suffix: name,
+    key,
+    schema,
+    header: headerHex(schema.json),
+  }));
+  files.set('docs/reference/tables.md', emitTablesReference(TABLES, PARTITION_COLUMNS, WORKLOAD_KINDS));
+  files.set('docs/reference/topics.md', emitTopicsReference(topics));
   return files;
 }

@@ -49,3 +49,10 @@ export function singleObjectHeader(json: AvroJson): number[] {
   for (let i = 0n; i < 8n; i += 1n) bytes.push(Number((fingerprint >> (8n * i)) & 0xffn));
   return bytes;
 }
+
+/** The same as 20 hex digits. */
+export function headerHex(json: AvroJson): string {
+  return singleObjectHeader(json)
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('');
+}

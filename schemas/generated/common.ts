@@ -1,4 +1,4 @@
-// Generated from schemas/flows.raw.v1.avsc, schemas/flows.enriched.v1.avsc, schemas/ownership.v1.avsc by schemas/generate; do not edit.
+// Generated from schemas/flows.raw.v1.avsc, schemas/ownership.v1.avsc, schemas/flows.enriched.v1.avsc by schemas/generate; do not edit.
 
 import type { AvroReader } from '../avro-reader.ts';
 import type { AvroWriter } from '../avro-writer.ts';
@@ -61,6 +61,25 @@ export type Method = (typeof Method)[keyof typeof Method];
 /** The symbol of each index, as SQL shows it. */
 export const METHOD_SYMBOLS = ['none', 'local', 'peer', 'port', 'address', 'service', 'node', 'prefix', 'geo'] as const;
 
+export const ReporterKind = {
+  sidecar: 0,
+  watcher: 1,
+  static: 2,
+} as const;
+export type ReporterKind = (typeof ReporterKind)[keyof typeof ReporterKind];
+/** The symbol of each index, as SQL shows it. */
+export const REPORTER_KIND_SYMBOLS = ['sidecar', 'watcher', 'static'] as const;
+
+export const OwnershipKind = {
+  full: 0,
+  delta: 1,
+  asOf: 2,
+  goodbye: 3,
+} as const;
+export type OwnershipKind = (typeof OwnershipKind)[keyof typeof OwnershipKind];
+/** The symbol of each index, as SQL shows it. */
+export const OWNERSHIP_KIND_SYMBOLS = ['full', 'delta', 'as_of', 'goodbye'] as const;
+
 export const Reporter = {
   src: 0,
   dst: 1,
@@ -95,25 +114,6 @@ export const Reason = {
 export type Reason = (typeof Reason)[keyof typeof Reason];
 /** The symbol of each index, as SQL shows it. */
 export const REASON_SYMBOLS = ['none', 'no_claim', 'gap', 'ambiguous', 'reporter_silent', 'hold_expired'] as const;
-
-export const ReporterKind = {
-  sidecar: 0,
-  watcher: 1,
-  static: 2,
-} as const;
-export type ReporterKind = (typeof ReporterKind)[keyof typeof ReporterKind];
-/** The symbol of each index, as SQL shows it. */
-export const REPORTER_KIND_SYMBOLS = ['sidecar', 'watcher', 'static'] as const;
-
-export const OwnershipKind = {
-  full: 0,
-  delta: 1,
-  asOf: 2,
-  goodbye: 3,
-} as const;
-export type OwnershipKind = (typeof OwnershipKind)[keyof typeof OwnershipKind];
-/** The symbol of each index, as SQL shows it. */
-export const OWNERSHIP_KIND_SYMBOLS = ['full', 'delta', 'as_of', 'goodbye'] as const;
 
 /** Flows that are told instead of shown: who dropped how many, where and why. */
 export interface Loss {

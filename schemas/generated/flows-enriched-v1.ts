@@ -984,6 +984,7 @@ export function decodeEnrichedBatch(bytes: Uint8Array, into: EnrichedFlowColumns
 function writeEnrichedFlows(writer: AvroWriter, columns: EnrichedFlowColumns, workloadsCount: number, placesCount: number, servicesCount: number, processesCount: number): void {
   const rows = columns.length;
   if (rows > ENRICHED_FLOWS_MAX) throw tooLarge('EnrichedBatch.flows', rows, ENRICHED_FLOWS_MAX);
+  if (rows > columns.capacity) throw invalid('the length of EnrichedBatch.flows', rows, columns.capacity);
   if (rows > 0) writer.writeLong(rows);
   const {
     flowNumber, numbers, report, connectionCount, startUs, endUs, openedUs, reporter, roleMethod, outcome, error,

@@ -859,6 +859,7 @@ export function decodeRawBatch(bytes: Uint8Array, into: RawFlowColumns = new Raw
 function writeRawFlows(writer: AvroWriter, columns: RawFlowColumns, workloadsCount: number, processesCount: number): void {
   const rows = columns.length;
   if (rows > BATCH_FLOWS_MAX) throw tooLarge('RawBatch.flows', rows, BATCH_FLOWS_MAX);
+  if (rows > columns.capacity) throw invalid('the length of RawBatch.flows', rows, columns.capacity);
   if (rows > 0) writer.writeLong(rows);
   const {
     numberOffset, numbers, report, connectionCount, startUs, endUs, openedUs, localAddr, remoteAddr, localPort,

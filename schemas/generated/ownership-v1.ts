@@ -293,6 +293,7 @@ export function decodeOwnershipMessage(bytes: Uint8Array, into: ClaimColumns = n
 function writeClaims(writer: AvroWriter, columns: ClaimColumns, workloadsCount: number): void {
   const rows = columns.length;
   if (rows > CLAIMS_MAX) throw tooLarge('OwnershipMessage.claims', rows, CLAIMS_MAX);
+  if (rows > columns.capacity) throw invalid('the length of OwnershipMessage.claims', rows, columns.capacity);
   if (rows > 0) writer.writeLong(rows);
   const {
     addr, prefixLength, port, workload, method, earliestUs, fromUs, toUs, latestUs,
