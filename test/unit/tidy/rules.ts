@@ -20,8 +20,8 @@ const FOLDERS = words('bpf schemas contract transport cli deploy scripts benchma
   STAGES,
 );
 const ROOT_FILES = words(
-  `.gitignore .gitattributes .npmrc .oxlintrc.json .clang-format biome.json package.json package-lock.json
-   tsconfig.json tsconfig.build.json known-failing.txt README.md LICENSE NOTICE SECURITY.md CONTRIBUTING.md CHANGELOG.md`,
+  `.gitignore .gitattributes .npmrc .oxlintrc.json .clang-format biome.json package.json package-lock.json NOTICE
+   tsconfig.json tsconfig.build.json known-failing.txt README.md LICENSE SECURITY.md CONTRIBUTING.md CHANGELOG.md`,
 );
 
 const isGenerated = (path: string): boolean => path.includes('/generated/');
