@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening and closing a capture. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include "capture.h"
+
+enum { CGROUP_ROOT_INODE = 1, COUNTER_SLOTS_MAX = 4096 };
+
+static void fail(struct failure *failure, int error, const char *step)
+{
+	failure->error = error;
+	snprintf(failure->step, sizeof(failure->step), "%s", step);
+}
+
+/* A slot for every CPU that may come, rounded up to a power of two. */
+static uint32_t counter_slots(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+	uint32_t slots = 1;
+
+	while (slots < COUNTER_SLOTS_MAX && (long)slots < cpus)
+		slots *= 2;
+	return slots;
+}
+
+static size_t page_up(size_t bytes)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (bytes + page - 1) / page * page;
+}
+
+/* The kernel's layout: consumer page (ours to write), producer page, then the data twice, so that no record wraps. */
+static int map_ring(struct capture *capture)
+{
+	int fd = capture->object[OBJECT_FLOW].map_fd[MAP_RING];
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *consumer = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), *producer;
+
+	if (consumer == MAP_FAILED)
+		return -errno;
+	capture->consumer = consumer;
+	producer = mmap(NULL, page + 2 * capture->ring_bytes, PROT_READ, MAP_SHARED, fd, (off_t)page);
+	if (producer == MAP_FAILED)
+		return -errno;
+	capture->producer = producer;
+	capture->data = (uint8_t *)producer + page;
+	capture->cursor = *capture->consumer;
+	return 0;
+}
+
+static int map_counters(struct capture *capture)
+{
+	size_t bytes = page_up(capture->counter_slots * sizeof(struct counters));
+	int fd = capture->object[OBJECT_FLOW].map_fd[MAP_COUNTERS];
+	void *memory = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	capture->counters = memory;
+	return 0;
+}
+
+/* Optional objects: each stands or falls alone, and says why. */
+static void open_optional(struct capture *capture, int which, const struct settings *settings, uint64_t cgroup_id)
+{
+	struct object *object = &capture->object[which];
+	struct failure *failure = &capture->failure[which];
+	int err = object_load(object, which, &capture->object[OBJECT_FLOW], settings, capture->counter_slots, cgroup_id,
+			      failure);
+
+	if (err)
+		return;
+	err = object_attach(object, which, -1);
+	if (!err)
+		return;
+	fail(failure, -err, "attach");
+	object_unload(object);
+}
+
+static int open_core(struct capture *capture, const struct settings *settings, int cgroup_fd, uint64_t cgroup_id,
+		     struct failure *failure)
+{
+	struct object *core = &capture->object[OBJECT_FLOW];
+	int err = object_load(core, OBJECT_FLOW, NULL, settings, capture->counter_slots, cgroup_id, failure);
+
+	if (err)
+		return err;
+	err = map_ring(capture);
+	if (err) {
+		fail(failure, -err, "map the ring");
+		return err;
+	}
+	err = map_counters(capture);
+	if (err) {
+		fail(failure, -err, "map the counters");
+		return err;
+	}
+	err = object_attach(core, OBJECT_FLOW, cgroup_fd);
+	if (err)
+		fail(failure, -err, "attach sock_ops to the cgroup");
+	return err;
+}
+
+struct capture *capture_open(const struct settings *settings, struct failure *failure)
+{
+	struct capture *capture = calloc(1, sizeof(*capture));
+	struct stat status;
+	uint64_t cgroup_id;
+	int cgroup_fd;
+
+	memset(failure, 0, sizeof(*failure));
+	if (!capture) {
+		fail(failure, ENOMEM, "allocate");
+		return NULL;
+	}
+	cgroup_fd = open(settings->cgroup_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (cgroup_fd < 0 || fstat(cgroup_fd, &status)) {
+		fail(failure, errno, "open the cgroup");
+		goto undo;
+	}
+	cgroup_id = status.st_ino == CGROUP_ROOT_INODE ? 0 : status.st_ino;
+	capture->ring_bytes = settings->ring_bytes;
+	capture->counter_slots = counter_slots();
+	if (open_core(capture, settings, cgroup_fd, cgroup_id, failure))
+		goto undo;
+	close(cgroup_fd);
+	open_optional(capture, OBJECT_TRANSITIONS, settings, cgroup_id);
+	open_optional(capture, OBJECT_WALK, settings, cgroup_id);
+	return capture;
+undo:
+	if (cgroup_fd >= 0)
+		close(cgroup_fd);
+	capture_close(capture);
+	return NULL;
+}
+
+void capture_close(struct capture *capture)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	if (capture->walk_fd > 0)
+		close(capture->walk_fd);
+	for (int i = OBJECTS - 1; i >= 0; i--)
+		object_unload(&capture->object[i]);
+	if (capture->consumer)
+		munmap(capture->consumer, page);
+	if (capture->producer)
+		munmap(capture->producer, page + 2 * capture->ring_bytes);
+	if (capture->counters)
+		munmap(capture->counters, page_up(capture->counter_slots * sizeof(struct counters)));
+	free(capture);
+}
+
+void counters_sum(const struct capture *capture, struct counters *sum)
+{
+	memset(sum, 0, sizeof(*sum));
+	for (uint32_t i = 0; i < capture->counter_slots; i++) {
+		const volatile struct counters *of_cpu = &capture->counters[i];
+
+		sum->reserved += of_cpu->reserved;
+		sum->ring_full += of_cpu->ring_full;
+		sum->listen_dropped += of_cpu->listen_dropped;
+		sum->state_full += of_cpu->state_full;
+		sum->seeded += of_cpu->seeded;
+		sum->interim_deferred += of_cpu->interim_deferred;
+		sum->baseline_full += of_cpu->baseline_full;
+	}
+}
