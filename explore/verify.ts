@@ -1,0 +1,170 @@
+/**
+ * Proves that a lake is complete, from its list, its footers and, where given, the log that it was made from:
+ * every object stands where its predecessor says, offsets tile, hours never go back, every flow number is in a row or a
+ * loss, every loss is in the table, and nothing visible lies outside a chain.
+ */
+import { type Clock, systemClock } from '../contract/clock.ts';
+import { WeirError } from '../contract/errors.ts';
+import type { Store } from '../contract/store.ts';
+import { type ChainTable, formatHour, genesisName } from '../schemas/objects.ts';
+import { type Log, type Offset, TOPICS, type TopicDescription } from '../transport/log.ts';
+import { checkAgainstLog, type LogFigures } from './verify/against-log.ts';
+import type { Finding } from './verify/finding.ts';
+import { type ChainListing, listLake } from './verify/lake-listing.ts';
+import { checkLosses, strayLosses } from './verify/losses-objects.ts';
+import { type HourFigures, walkChain } from './verify/walk.ts';
+
+export type { Finding, FindingCode } from './verify/finding.ts';
+export type { HourFigures } from './verify/walk.ts';
+
+export interface PartitionReport {
+  readonly table: ChainTable;
+  readonly partition: number;
+  readonly logId: string;
+  readonly firstOffset: number;
+  /** Completeness is judged up to here (exclusive). */
+  readonly nextOffset: number;
+  readonly hour: string;
+  readonly objects: number;
+  readonly rows: number;
+  /** Flow numbers that the rows stand for. */
+  readonly flows: number;
+  /** Flow numbers told as lost. */
+  readonly losses: number;
+  readonly streams: number;
+  readonly hours: readonly HourFigures[];
+  /** Null without a log. */
+  readonly log: LogFigures | null;
+}
+
+export interface VerifyReport {
+  /** No finding. */
+  readonly ok: boolean;
+  readonly partitions: readonly PartitionReport[];
+  readonly findings: readonly Finding[];
+  readonly summary: VerifySummary;
+}
+
+/** Over all partitions; `flows` and `losses` of the table `flows` alone. */
+export interface VerifySummary {
+  readonly objects: number;
+  readonly rows: number;
+  readonly flows: number;
+  readonly losses: number;
+  /** Messages that the log holds and the lake does not yet; null without a log. */
+  readonly lagMessages: number | null;
+  /** One sentence: by what the lake was judged, and how far. */
+  readonly judged: string;
+}
+
+export interface VerifyOptions {
+  readonly store: Store;
+  /** The log that the lake was made from; without it the end of a chain cannot be judged. */
+  readonly log?: Log;
+  /** Before the topics' names. */
+  readonly topicPrefix?: string;
+  /** The sink's consumer group for a topic of this id; its commit tells how far the lake once went. */
+  readonly sinkGroup?: (table: ChainTable, topicId: string) => string;
+  readonly clock?: Clock;
+}
+
+/** Fails: WEIR_EXPLORE_NO_LAKE where there is nothing at all; the store's and the log's own errors. */
+export async function verifyLake(options: VerifyOptions): Promise<VerifyReport> {
+  const { store } = options;
+  const listing = await listLake(store);
+  const findings = [...listing.findings];
+  if (listing.chains.length === 0 && listing.losses.size === 0 && findings.length === 0) {
+    throw new WeirError(
+      'WEIR_EXPLORE_NO_LAKE',
+      `there is no lake at ${store.where}: run weir run or weir demo first, or name --data`,
+    );
+  }
+  const partitions: PartitionReport[] = [];
+  const seen = new Set<string>();
+  for (const chain of listing.chains) {
+    const walked = await verifyChain(options, chain, findings);
+    if (walked === null) continue;
+    partitions.push(walked.report);
+    if (chain.table !== 'flows') continue;
+    const input = { partition: chain.partition, links: walked.links, losses: listing.losses };
+    findings.push(...(await checkLosses(store, options.clock ?? systemClock, input, seen)));
+  }
+  const listed = new Set(listing.chains.flatMap((chain) => chain.objects.map((object) => object.name)));
+  findings.push(...(await strayLosses(store, listing.losses, seen, listed)));
+  return { ok: findings.length === 0, partitions, findings, summary: summarise(partitions, options.log !== undefined) };
+}
+
+async function verifyChain(options: VerifyOptions, chain: ChainListing, findings: Finding[]) {
+  const { table, partition, genesis } = chain;
+  if (genesis === null) {
+    const message = `the object that begins the chain is missing; ${chain.objects.length} objects cannot be judged`;
+    findings.push({ code: 'genesis_missing', table, partition, object: genesisName(table, partition), message });
+    return null;
+  }
+  const walk = await walkChain(options.store, chain, genesis);
+  findings.push(...walk.findings);
+  let log: LogFigures | null = null;
+  const input = await logInput(options, table, partition);
+  if (input !== null) {
+    const against = await checkAgainstLog(input, chain, walk);
+    findings.push(...against.findings);
+    log = against.figures;
+  }
+  const total = (key: 'objects' | 'rows' | 'flows' | 'losses'): number =>
+    walk.hours.reduce((sum, hour) => sum + hour[key], 0);
+  const report: PartitionReport = {
+    table,
+    partition,
+    logId: walk.end.logId,
+    firstOffset: genesis.firstOffset,
+    nextOffset: walk.end.nextOffset,
+    hour: formatHour(walk.end.hour),
+    objects: total('objects'),
+    rows: total('rows'),
+    flows: total('flows'),
+    losses: total('losses'),
+    streams: walk.end.streams.size,
+    hours: walk.hours,
+    log,
+  };
+  return { report, links: walk.links };
+}
+
+/** Null without a log, or where it has no such topic (any more). */
+async function logInput(options: VerifyOptions, table: ChainTable, partition: number) {
+  const { log, topicPrefix = '', sinkGroup } = options;
+  if (log === undefined) return null;
+  const topic = `${topicPrefix}${table === 'flows' ? TOPICS.enriched : TOPICS.ownership}`;
+  let description: TopicDescription;
+  try {
+    description = await log.describe(topic);
+  } catch (error) {
+    if (error instanceof WeirError && error.code === 'WEIR_TRANSPORT_UNKNOWN_TOPIC') return null;
+    throw error;
+  }
+  let committed: Offset | null = null;
+  if (sinkGroup !== undefined) committed = await log.position(sinkGroup(table, description.id), topic, partition);
+  return { log, topic, description, committed };
+}
+
+function summarise(partitions: readonly PartitionReport[], hasLog: boolean): VerifySummary {
+  const sum = (of: (report: PartitionReport) => number): number =>
+    partitions.reduce((total, report) => total + of(report), 0);
+  const flowsOnly =
+    (key: 'flows' | 'losses') =>
+    (report: PartitionReport): number =>
+      report.table === 'flows' ? report[key] : 0;
+  const judgedByLog = partitions.filter((report) => report.log?.sameLog === true).length;
+  const judged =
+    judgedByLog === 0
+      ? "judged by the objects alone, up to the end of each chain; what was removed after a chain's end cannot be seen without its log"
+      : `judged by the objects, and ${judgedByLog} of ${partitions.length} chains also by the log`;
+  return {
+    objects: sum((report) => report.objects),
+    rows: sum((report) => report.rows),
+    flows: sum(flowsOnly('flows')),
+    losses: sum(flowsOnly('losses')),
+    lagMessages: hasLog ? sum((report) => report.log?.lagMessages ?? 0) : null,
+    judged,
+  };
+}

@@ -1,0 +1,142 @@
+/** The chain held against the log that it was made from, as far back as the log still goes. */
+import { WeirError } from '../../contract/errors.ts';
+import type { Source } from '../../schemas/generated/common.ts';
+import { decodeEnrichedBatch, EnrichedFlowColumns } from '../../schemas/generated/flows-enriched-v1.ts';
+import { ClaimColumns, decodeOwnershipMessage } from '../../schemas/generated/ownership-v1.ts';
+import type { ChainTable } from '../../schemas/objects.ts';
+import type { Log, Message, Offset, TopicDescription } from '../../transport/log.ts';
+import type { Finding } from './finding.ts';
+import type { ChainListing } from './lake-listing.ts';
+import type { Walk } from './walk.ts';
+
+/** One read: a bounded piece of the log in memory. */
+const READ_BYTES_MAX = 16 * 1024 * 1024;
+const READ_MESSAGES_MAX = 1_000;
+
+/** How far the chain can be judged by the log. */
+export interface LogFigures {
+  /** False: the topic is another than the chain's; nothing can be compared. */
+  readonly sameLog: boolean;
+  /** Messages of the log that no object holds yet: lag, not loss. */
+  readonly lagMessages: number;
+  /** First offset from which the sources of the log were compared; null without any. */
+  readonly comparedFrom: number | null;
+}
+
+export interface AgainstLog {
+  readonly figures: LogFigures;
+  readonly findings: readonly Finding[];
+}
+
+export interface LogInput {
+  readonly log: Log;
+  readonly topic: string;
+  readonly description: TopicDescription;
+  /** What the sink committed, null without: a chain that ends before it has lost its tail. */
+  readonly committed: Offset | null;
+}
+
+export async function checkAgainstLog(input: LogInput, chain: ChainListing, walk: Walk): Promise<AgainstLog> {
+  const findings: Finding[] = [];
+  const bounds = input.description.partitions[chain.partition];
+  const { logId, nextOffset } = walk.end;
+  const last = walk.links.at(-1)?.object.name ?? null;
+  const find = (code: Finding['code'], message: string): void => {
+    findings.push({ code, table: chain.table, partition: chain.partition, object: last, message });
+  };
+  if (bounds === undefined || input.description.id !== logId) {
+    return { figures: { sameLog: false, lagMessages: 0, comparedFrom: null }, findings };
+  }
+  if (input.committed !== null && input.committed > nextOffset) {
+    find(
+      'tail_missing',
+      `the sink had stored up to offset ${input.committed}, the chain ends at ${nextOffset}: its last objects are gone`,
+    );
+  }
+  if (nextOffset > bounds.end) find('beyond_log', `the chain ends at offset ${nextOffset}, the log at ${bounds.end}`);
+  if (bounds.start > nextOffset)
+    find(
+      'log_cut',
+      `the log begins at offset ${bounds.start}, the chain ends at ${nextOffset}: what lay between was never stored`,
+    );
+  const figures = { sameLog: true, lagMessages: Math.max(0, bounds.end - Math.max(nextOffset, bounds.start)) };
+  const first = walk.links.findIndex(
+    (link) => link.object.parsed.logId === logId && link.object.parsed.firstOffset >= bounds.start,
+  );
+  if (first < 0 || nextOffset > bounds.end) return { figures: { ...figures, comparedFrom: null }, findings };
+  const start = walk.links[first]!.object.parsed.firstOffset as Offset;
+  const expected = new Map([...walk.links[first]!.before.streams].map(([name, { next }]) => [name, next]));
+  const foldedTo = await foldLog(input, chain, start, nextOffset as Offset, expected);
+  for (const [name, next] of expected) {
+    const held = walk.end.streams.get(name)?.next;
+    if (held === undefined || held === next) continue;
+    if (held < next)
+      find('stream_short', `the log tells of ${name} up to ${next} before offset ${foldedTo}, the chain up to ${held}`);
+    else
+      find(
+        'stream_ahead',
+        `the chain tells of ${name} up to ${held}, the log before offset ${foldedTo} only up to ${next}`,
+      );
+  }
+  return { figures: { ...figures, comparedFrom: start }, findings };
+}
+
+/** Fold the sources of [from, to) into `expected`: name -> next number, as the sink's fold leaves them. */
+async function foldLog(
+  input: LogInput,
+  chain: ChainListing,
+  from: Offset,
+  to: Offset,
+  expected: Map<string, number>,
+): Promise<Offset> {
+  const fold = foldOf(chain.table);
+  let next = from;
+  while (next < to) {
+    const read = await input.log.read(input.topic, chain.partition, next, {
+      messagesMax: READ_MESSAGES_MAX,
+      bytesMax: READ_BYTES_MAX,
+      waitMs: 0,
+    });
+    if (read.messages.length === 0) break;
+    for (const message of read.messages) {
+      if (message.offset >= to) return to;
+      fold(message, expected);
+      next = (message.offset + 1) as Offset;
+    }
+  }
+  return to;
+}
+
+const advance = (expected: Map<string, number>, name: string, next: number): void => {
+  expected.set(name, Math.max(expected.get(name) ?? 0, next));
+};
+
+/** Adds one message to what is expected of the streams. What cannot be decoded went to the dead letters, not into rows. */
+function foldOf(table: ChainTable): (message: Message, expected: Map<string, number>) => void {
+  const flows = new EnrichedFlowColumns(1024);
+  const claims = new ClaimColumns(1024);
+  return (message, expected) => {
+    try {
+      if (table === 'flows') {
+        for (const source of decodeEnrichedBatch(message.value, flows).sources) {
+          if (isPlausible(source)) advance(expected, source.ring, source.next);
+        }
+      } else {
+        const { cluster, reporter, epoch, seq } = decodeOwnershipMessage(message.value, claims);
+        advance(expected, `${cluster}/${reporter}/${epoch}`, seq + 1);
+      }
+    } catch (error) {
+      if (!(error instanceof WeirError) || error.disposition !== 'drop') throw error;
+    }
+  };
+}
+
+/** The sink refuses a source whose range contradicts its rows and losses (and tells that as a loss). */
+function isPlausible(source: Source): boolean {
+  let told = source.flows;
+  for (const loss of source.losses) {
+    if (loss.flows < 0) return false;
+    told += loss.flows;
+  }
+  return source.ring !== '' && source.first >= 0 && told === source.next - source.first;
+}

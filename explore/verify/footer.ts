@@ -1,0 +1,79 @@
+/** What an object says of itself, from its footer alone. Defensive: whatever the bytes, the answer is facts or a sentence. */
+import { type FileMetaData, parquetMetadata } from 'hyparquet';
+import type { Store, StoredObject } from '../../contract/store.ts';
+import { type ObjectFacts, parseFileMetadata } from '../../schemas/objects.ts';
+
+/** `weir-streams` of a large fleet is some hundred KB; a footer beyond this is forged. */
+export const FOOTER_BYTES_MAX: number = 64 * 1024 * 1024;
+/** The first read: most footers lie within. Kept under hyparquet's own 512 KB, since most objects are small. */
+const FIRST_READ_BYTES = 64 * 1024;
+const MAGIC = 0x31524150; // "PAR1", little-endian
+const TAIL_BYTES = 8; // length of the footer, magic
+
+export type Footer =
+  | { readonly kind: 'facts'; readonly facts: ObjectFacts; readonly rowsCount: number }
+  | { readonly kind: 'cut'; readonly why: string }
+  | { readonly kind: 'invalid'; readonly why: string };
+
+const cut = (why: string): Footer => ({ kind: 'cut', why });
+
+/** Reads at most two ranges. Errors: those of the store. */
+export async function readFooter(store: Store, object: StoredObject): Promise<Footer> {
+  const { name, bytes } = object;
+  if (bytes < TAIL_BYTES + 4) return cut(`it has ${bytes} bytes, too few for a Parquet file`);
+  let tailStart = Math.max(0, bytes - FIRST_READ_BYTES);
+  let tail = await store.readRange(name, tailStart, bytes);
+  if (tail.length !== bytes - tailStart)
+    return cut(`only ${tail.length} of its last ${bytes - tailStart} bytes could be read`);
+  const view = new DataView(tail.buffer, tail.byteOffset, tail.length);
+  if (view.getUint32(tail.length - 4, true) !== MAGIC) return cut('it does not end as a Parquet file does');
+  const footerBytes = view.getUint32(tail.length - TAIL_BYTES, true);
+  const footerStart = bytes - TAIL_BYTES - footerBytes;
+  if (footerStart < 4) return cut(`its footer would be ${footerBytes} bytes, more than there are`);
+  if (footerBytes > FOOTER_BYTES_MAX)
+    return { kind: 'invalid', why: `its footer of ${footerBytes} bytes exceeds ${FOOTER_BYTES_MAX}` };
+  if (footerStart < tailStart) {
+    tailStart = footerStart;
+    tail = await store.readRange(name, tailStart, bytes);
+    if (tail.length !== bytes - tailStart) return cut('its footer could not be read whole');
+  }
+  return parseFooter(tail.subarray(footerStart - tailStart), footerStart);
+}
+
+/** @param tail the footer with its length and magic. */
+function parseFooter(tail: Uint8Array, footerStart: number): Footer {
+  let metadata: FileMetaData;
+  try {
+    metadata = parquetMetadata(tail.slice().buffer, { geoparquet: false });
+  } catch (error) {
+    return cut(`its footer cannot be parsed: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const lost = chunkOutside(metadata, footerStart);
+  if (lost !== null) return cut(lost);
+  const pairs: Record<string, string> = {};
+  for (const { key, value } of metadata.key_value_metadata ?? []) pairs[key] = value ?? '';
+  const facts = parseFileMetadata(pairs);
+  if (facts === null) return { kind: 'invalid', why: 'its metadata is not what Weir writes' };
+  const rowsCount = Number(metadata.num_rows);
+  let groupRows = 0;
+  for (const group of metadata.row_groups) groupRows += Number(group.num_rows);
+  if (groupRows !== rowsCount)
+    return { kind: 'invalid', why: `its row groups hold ${groupRows} rows, its footer says ${rowsCount}` };
+  return { kind: 'facts', facts, rowsCount };
+}
+
+/** The data that the footer tells of must lie between the head and the footer: bytes cut out of the middle show here. */
+function chunkOutside(metadata: FileMetaData, footerStart: number): string | null {
+  for (const group of metadata.row_groups) {
+    for (const column of group.columns) {
+      const chunk = column.meta_data;
+      if (chunk === undefined) return 'a column chunk has no metadata';
+      const start = Number(chunk.dictionary_page_offset ?? chunk.data_page_offset);
+      const first = Math.min(start, Number(chunk.data_page_offset));
+      const end = first + Number(chunk.total_compressed_size);
+      if (first < 4 || end > footerStart)
+        return `column ${chunk.path_in_schema.join('.')} ends at byte ${end}, the data at ${footerStart}`;
+    }
+  }
+  return null;
+}
