@@ -31,8 +31,10 @@ export interface Command {
   run(invocation: Invocation): Promise<Status>;
 }
 
+export type Flags = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
+
 export interface Invocation {
-  readonly flags: Readonly<Record<string, string | boolean | undefined>>;
+  readonly flags: Flags;
   readonly operands: readonly string[];
   readonly config: Config;
   /** Aborts on the first SIGINT or SIGTERM. */
@@ -66,12 +68,14 @@ function optionsOf(command: Command): ParseArgsOptionsConfig {
 export function configHelp(command: Command): string {
   const keys = flagKeys(command);
   if (keys.length === 0) return '';
-  const lines = keys.map((key) => `  --${flagName(key)}  ${FIELDS[key].sentence} (${describeAllowed(FIELDS[key])})`);
+  const lines = keys.map(
+    (key) => `  --${flagName(key)} (${describeAllowed(FIELDS[key])})\n      ${FIELDS[key].sentence}`,
+  );
   return `\nCONFIGURATION (also in --config FILE and as WEIR_… variables: docs/reference/config.md)\n${lines.join('\n')}\n`;
 }
 
 export interface ParsedLine {
-  readonly flags: Readonly<Record<string, string | boolean | undefined>>;
+  readonly flags: Flags;
   readonly operands: readonly string[];
 }
 
@@ -84,7 +88,7 @@ export function parseLine(name: string, command: Command, args: readonly string[
     if (parsed.positionals.length > most) {
       throw usageError(`weir ${name} does not take "${parsed.positionals[most]}"; see weir ${name} --help`);
     }
-    return { flags: parsed.values as ParsedLine['flags'], operands: parsed.positionals };
+    return { flags: parsed.values as Flags, operands: parsed.positionals };
   } catch (error) {
     if (error instanceof WeirError) throw error;
     throw usageError(explain(name, options, error));
@@ -123,6 +127,12 @@ export function configOf(
 export function textFlag(invocation: Pick<Invocation, 'flags'>, name: string): string | null {
   const value = invocation.flags[name];
   return typeof value === 'string' ? value : null;
+}
+
+/** A flag that may be given more than once. */
+export function textsFlag(invocation: Pick<Invocation, 'flags'>, name: string): readonly string[] {
+  const value = invocation.flags[name];
+  return Array.isArray(value) ? value : [];
 }
 
 /** A duration flag in milliseconds, null when it is absent. WEIR_CLI_USAGE. */

@@ -1,7 +1,8 @@
 /** The only place that writes to the terminal: results on standard output, notices and errors on standard error. */
+import { once } from 'node:events';
 import { writeSync } from 'node:fs';
 import { WeirError } from '../contract/errors.ts';
-import { formatCell, renderCsv, renderJsonLines, renderTable } from './table.ts';
+import { formatCell, renderCsv, renderCsvRows, renderJsonLines, renderTable } from './table.ts';
 
 export type Format = 'table' | 'json' | 'csv';
 export const FORMATS: readonly ['table', 'json', 'csv'] = ['table', 'json', 'csv'];
@@ -31,6 +32,37 @@ export function printRows(columns: readonly string[], rows: readonly (readonly u
   if (format === 'csv') return printText(renderCsv(columns, rows));
   const cells = rows.map((row) => row.map(formatCell));
   printText(renderTable(columns, cells, terminalColumns()));
+}
+
+/** Rows that a table on the screen shows; JSON and CSV are not cut. */
+const TABLE_ROWS_MAX = 1000;
+const CHUNK_ROWS = 500;
+
+/** The same for rows that come one by one: JSON and CSV are written as they come, a table is cut at its bound. */
+export async function printResult(
+  columns: readonly string[],
+  rows: AsyncIterable<readonly unknown[]>,
+  format: Format,
+): Promise<void> {
+  let chunk: (readonly unknown[])[] = [];
+  let more = false;
+  if (format === 'csv') printText(renderCsv(columns, []));
+  const flush = async (): Promise<void> => {
+    const text = format === 'json' ? renderJsonLines(columns, chunk) : renderCsvRows(chunk);
+    chunk = [];
+    if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+  };
+  for await (const row of rows) {
+    if (format === 'table' && chunk.length === TABLE_ROWS_MAX) {
+      more = true;
+      break;
+    }
+    chunk.push(row);
+    if (format !== 'table' && chunk.length === CHUNK_ROWS) await flush();
+  }
+  if (format !== 'table') return flush();
+  printRows(columns, chunk, format);
+  if (more) printNotice(`the first ${TABLE_ROWS_MAX} rows; --format json or csv writes all, LIMIT fewer`);
 }
 
 /** A line for people while a command works: standard error, so that results stay clean. */

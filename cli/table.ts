@@ -71,5 +71,10 @@ const csvCell = (value: unknown): string => {
 
 /** RFC 4180 with a header line; null is an empty cell. */
 export function renderCsv(columns: readonly string[], rows: readonly (readonly unknown[])[]): string {
-  return [columns, ...rows].map((row) => `${row.map(csvCell).join(',')}\r\n`).join('');
+  return renderCsvRows([columns, ...rows]);
+}
+
+/** The same without a header. */
+export function renderCsvRows(rows: readonly (readonly unknown[])[]): string {
+  return rows.map((row) => `${row.map(csvCell).join(',')}\r\n`).join('');
 }

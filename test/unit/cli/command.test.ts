@@ -73,6 +73,6 @@ test('the file comes before the environment and the flags', () => {
 
 test('the help lists the configuration flags of the sections, secrets left out', () => {
   const help = configHelp(command);
-  assert.match(help, /--lake-flush-age {2}An object is closed/);
+  assert.match(help, /--lake-flush-age \(a duration .*\)\n +An object is closed/);
   assert.doesNotMatch(help, /sidecar-node|password/);
 });

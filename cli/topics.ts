@@ -1,0 +1,36 @@
+/** The topics of CONTRACT with their retention and limits, from the configuration. */
+import type { Config } from '../contract/config-table.ts';
+import { ENRICHED_MESSAGE_BYTES_MAX, OWNERSHIP_MESSAGE_BYTES_MAX, RAW_MESSAGE_BYTES_MAX } from '../contract/limits.ts';
+import { TOPICS, type TopicSpec } from '../transport/log.ts';
+
+/** Claims are kept longer than flows by this: a batch at the edge of retention still finds who held its addresses. */
+const OWNERSHIP_LONGER_MS = 2 * 3_600_000;
+const DEAD_LETTER_LONGER_MS = 7 * 24 * 3_600_000;
+
+export const topicName = (config: Pick<Config, 'transport.topicPrefix'>, topic: keyof typeof TOPICS): string =>
+  config['transport.topicPrefix'] + TOPICS[topic];
+
+/** All four; `partitions` of the raw and the enriched one. */
+export function topicSpecs(config: Config, partitions: number = config['transport.partitions']): readonly TopicSpec[] {
+  const retentionMs = config['transport.retention'];
+  const retentionBytes = config['transport.retentionBytes'];
+  const raw = { retentionMs, retentionBytes, partitions };
+  return [
+    { ...raw, name: topicName(config, 'raw'), messageBytesMax: RAW_MESSAGE_BYTES_MAX },
+    { ...raw, name: topicName(config, 'enriched'), messageBytesMax: ENRICHED_MESSAGE_BYTES_MAX },
+    {
+      name: topicName(config, 'ownership'),
+      partitions: 1,
+      retentionMs: retentionMs + OWNERSHIP_LONGER_MS,
+      retentionBytes: null,
+      messageBytesMax: OWNERSHIP_MESSAGE_BYTES_MAX,
+    },
+    {
+      name: topicName(config, 'deadLetters'),
+      partitions: 1,
+      retentionMs: retentionMs + DEAD_LETTER_LONGER_MS,
+      retentionBytes,
+      messageBytesMax: ENRICHED_MESSAGE_BYTES_MAX,
+    },
+  ];
+}
