@@ -1,6 +1,5 @@
 // All set-up of a clone: the npm packages (among them the pinned Node 24) and the capture addon.
 // Changes nothing outside the clone; a second run does nothing. Plain JavaScript for Node 20, no dependencies.
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -77,29 +76,23 @@ async function installPackages() {
 }
 
 /** Build the capture addon; it decides itself whether there is anything to do. False: capture is unavailable. */
-function buildAddon(required) {
-  const give = (line) =>
-    required ? fail(`set-up: ${line}`) : (say(`set-up: ${line}; capture with eBPF is unavailable`), false);
-  if (findProgram('gcc', 'cc', 'clang') === null) return give('no C compiler (gcc) to build the capture addon with');
-  const built = spawnSync(pinnedNode(), [join(root, 'scripts', 'build-addon.mjs')], { cwd: root, encoding: 'utf8' });
-  const output = `${built.stdout ?? ''}${built.stderr ?? ''}`.trimEnd();
-  if (built.status !== 0)
-    return give(`the capture addon could not be built: ${output.split('\n').slice(-5).join('\n')}`);
-  if (output !== '')
-    say(
-      output
-        .split('\n')
-        .map((line) => `set-up: ${line.replace(/^set-up: /, '')}`)
-        .join('\n'),
-    );
-  return true;
+async function buildAddonOrSay(required) {
+  const { buildAddon } = await import('./build-addon.mjs');
+  try {
+    if (buildAddon()) say('set-up: gcc compiled the capture addon into build/');
+    return true;
+  } catch (error) {
+    if (required) fail(`set-up: ${error.message}`);
+    say(`set-up: no capture with eBPF on this machine: ${error.message}`);
+    return false;
+  }
 }
 
 /** `addon`: required (tests), optional (start), none (checks). */
 export function setup({ addon = 'optional' } = {}) {
   return exclusively(async () => {
     await installPackages();
-    return addon === 'none' ? false : buildAddon(addon === 'required');
+    return addon === 'none' ? false : buildAddonOrSay(addon === 'required');
   });
 }
 
