@@ -1,6 +1,6 @@
 /**
  * The lake as a database: the tables `flows`, `losses`, `ownership` over the Parquet objects of one LIST, and the views.
- * DuckDB runs in memory, bounded, and can open nothing but the lake's own tables.
+ * DuckDB runs in memory, bounded, and can open nothing but those objects.
  */
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { fromUnknown, WeirError } from '../contract/errors.ts';
@@ -23,18 +23,22 @@ export interface LakeOptions {
   readonly fromHour?: Hour;
 }
 
+/** One LIST of a lake, to be asked: what is stored later shows in the next one opened. */
 export interface Lake {
   /** For `runQuery`. Owned by the lake. */
   readonly connection: DuckDBConnection;
-  /** List again: what was stored since becomes visible. */
-  refresh(): Promise<void>;
   close(): void;
 }
 
 /** Fails: WEIR_EXPLORE_NO_LAKE where there is no chain at all; WEIR_EXPLORE_QUERY when DuckDB cannot be set up. */
 export async function openLake(options: LakeOptions): Promise<Lake> {
   const { store } = options;
-  const root = await rootOf(store);
+  if ((await store.list('_chain/')).length === 0) {
+    const message = `there is no lake at ${store.where}: run weir run or weir demo first, or name --data`;
+    throw new WeirError('WEIR_EXPLORE_NO_LAKE', message, { where: store.where });
+  }
+  const files = new Map<TableName, string[]>();
+  for (const { name } of TABLES) files.set(name, await filesOf(store, name, options.fromHour));
   const instance = await DuckDBInstance.create(':memory:', {
     threads: String(options.threads ?? THREADS),
     memory_limit: `${Math.ceil((options.memoryBytes ?? MEMORY_BYTES) / (1024 * 1024))}MiB`,
@@ -44,39 +48,26 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     connection.closeSync();
     instance.closeSync();
   };
-  const refresh = async (): Promise<void> => {
-    for (const table of TABLES)
-      await connection.run(tableSql(table, await filesOf(store, table.name, options.fromHour)));
-  };
   try {
-    await connection.run(`SET TimeZone = 'UTC'; SET temp_directory = ''; ${DUCKDB_MACROS}`);
-    await refresh();
+    await connection.run(`SET TimeZone = 'UTC'; SET temp_directory = ''; ${confine([...files.values()].flat())}`);
+    await connection.run(DUCKDB_MACROS);
+    for (const table of TABLES) await connection.run(tableSql(table, files.get(table.name) ?? []));
     for (const view of VIEWS) await connection.run(`CREATE VIEW ${view.name} AS ${view.sql(dialectOf('duckdb'))}`);
-    await connection.run(confine(root));
   } catch (error) {
     close();
     throw fromUnknown(error, 'WEIR_EXPLORE_QUERY', `the lake at ${store.where} cannot be opened`);
   }
-  return { connection, refresh, close };
+  return { connection, close };
 }
 
 const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
-/** Only the tables' folders can be opened from here on, and nobody can undo it. */
-const confine = (root: string): string =>
-  `SET allowed_directories = [${TABLES.map((table) => quote(`${root}${table.name}/`)).join(', ')}]; ` +
-  'SET enable_external_access = false; SET lock_configuration = true;';
-
-/** The folder that the store's names are relative to, with `/` at its end. */
-async function rootOf(store: Store): Promise<string> {
-  const [genesis] = await store.list('_chain/');
-  if (genesis === undefined) {
-    const message = `there is no lake at ${store.where}: run weir run or weir demo first, or name --data`;
-    throw new WeirError('WEIR_EXPLORE_NO_LAKE', message, { where: store.where });
-  }
-  const path = await store.localPath(genesis.name);
-  return path.slice(0, path.length - genesis.name.length);
-}
+/**
+ * Only these files can be opened from here on, and nobody can undo it. Files, not folders: merely preparing an EXPORT makes
+ * the folder that it names.
+ */
+const confine = (files: readonly string[]): string =>
+  `SET allowed_paths = [${files.map(quote).join(', ')}]; SET enable_external_access = false; SET lock_configuration = true;`;
 
 async function filesOf(store: Store, table: TableName, fromHour: Hour | undefined): Promise<string[]> {
   const paths: string[] = [];
@@ -106,5 +97,5 @@ function tableSql(table: Table, files: readonly string[]): string {
     "hive_partitioning = true, hive_types = {'dt': VARCHAR, 'hour': INTEGER})";
   const rows = files.length === 0 ? empty : `${empty} UNION ALL BY NAME ${stored}`;
   const select = all.map(({ name, type }) => `CAST("${name}" AS ${DUCKDB_TYPES[type]}) AS "${name}"`).join(', ');
-  return `CREATE OR REPLACE VIEW ${table.name} AS SELECT ${select} FROM (${rows})`;
+  return `CREATE VIEW ${table.name} AS SELECT ${select} FROM (${rows})`;
 }

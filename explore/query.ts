@@ -33,6 +33,7 @@ const ALLOWED: ReadonlySet<StatementType> = new Set([
  */
 export async function runQuery(lake: Lake, sql: string, signal?: AbortSignal): Promise<QueryResult> {
   const { connection } = lake;
+  if (sql.trim() === '') throw new WeirError('WEIR_EXPLORE_QUERY', 'there is no statement to run');
   const interrupt = (): void => connection.interrupt();
   signal?.addEventListener('abort', interrupt, { once: true });
   try {
@@ -94,7 +95,7 @@ async function checkExplained(connection: DuckDBConnection, sql: string): Promis
 /** DuckDB's message is several lines with a caret; the first says it all but the candidates. */
 function queryError(error: unknown): WeirError {
   if (error instanceof WeirError) return error;
-  const text = error instanceof Error ? error.message : String(error);
+  const text = (error instanceof Error ? error.message : String(error)).replace(/^Failed to extract statements: /, '');
   const lines = text.split('\n').map((line) => line.trim());
   const end = lines.findIndex((line) => line.startsWith('LINE '));
   const message = (end < 0 ? lines : lines.slice(0, end)).filter((line) => line !== '').join(' ');

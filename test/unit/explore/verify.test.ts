@@ -89,7 +89,7 @@ describe('verify', () => {
       names[3]!.replace('hour=11', 'hour=12'),
       names[3]!.replace(/\/[^/]*$/, '/copy.parquet'),
     ];
-    for (const copy of copies) copyFileSync(source, lake.path(copy));
+    for (const copy of copies) lake.put(copy, readFileSync(source));
     assert.deepEqual((await found()).sort(), copies.map((copy) => `outside_chain ${copy}`).sort());
     const other = names[3]!.replace('-00000-', '-00001-');
     copyFileSync(source, lake.path(other));
