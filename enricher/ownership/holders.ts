@@ -1,0 +1,115 @@
+/**
+ * Whether everything is known that a flow's owner depends on: the join trails the claims (DESIGN section 5).
+ *
+ * An address that is held waits for the live reporters that hold it, so that each has said what it knows past the flow's
+ * end. One that was released, or never claimed, waits for every live reporter of its network where it lies in a known
+ * prefix: any of them may be the next to claim it. Elsewhere it waits for the reporter that last spoke of it, or nobody.
+ */
+import { OPEN, reporterOf } from './claims.ts';
+import { keyDetail } from './entries.ts';
+import { findPrefix } from './owner-at.ts';
+import type { Network } from './reporters.ts';
+import type { HistoryTables } from './tables.ts';
+
+/** What a flow waits for; callers keep one and let it be overwritten. */
+export class Wait {
+  /** Reporter whose word is missing, -1: that of every live reporter of the network. */
+  reporter = -1;
+  /** Whoever holds the address is not live: it will not be told any more. */
+  silent = false;
+}
+
+export class Holders {
+  readonly #history: HistoryTables;
+  #network: Network | null = null;
+  #allConfirmedUs = 0;
+  /** The holder that began last, and how the live ones stand; outputs of `#look`. */
+  #newest = -1;
+  #newestFromUs = 0;
+  #lagging = -1;
+  #anyLive = false;
+  #anyConfirmed = false;
+
+  constructor(history: HistoryTables) {
+    this.#history = history;
+  }
+
+  /** Before the first question about a network, and after each message that was applied. */
+  begin(network: Network): void {
+    this.#network = network;
+    this.#allConfirmedUs = Number.NaN;
+  }
+
+  /**
+   * True when nothing that is still to come can change who held the address up to `endUs`. Else `wait` says who is
+   * waited for. Once true for an end, it is true for every earlier one. Allocates nothing.
+   */
+  isReady(words: Int32Array, at: number, port: number, endUs: number, wait: Wait): boolean {
+    const network = this.#network!;
+    const { entries, reporters } = this.#history;
+    wait.reporter = -1;
+    wait.silent = false;
+    const whole = entries.find(words, at, keyDetail(0, 128), network.id);
+    const ofPort = port > 0 ? entries.find(words, at, keyDetail(port, 128), network.id) : -1;
+    this.#newest = -1;
+    this.#lagging = -1;
+    this.#anyLive = false;
+    this.#anyConfirmed = false;
+    this.#look(ofPort, endUs);
+    this.#look(whole, endUs);
+    if (this.#newest >= 0) {
+      if (this.#lagging < 0 && this.#anyConfirmed) return true;
+      wait.reporter = this.#lagging >= 0 ? this.#lagging : this.#newest;
+      wait.silent = !this.#anyLive;
+      return false;
+    }
+    if (this.#isKnown(network, words, at)) return this.#allPast(network, endUs);
+    const last = whole >= 0 ? entries.lastReporter[whole]! : -1;
+    if (last < 0 || reporters.confirmedUs[last]! > endUs || !reporters.isLive(last)) return true;
+    wait.reporter = last;
+    return false;
+  }
+
+  #allPast(network: Network, endUs: number): boolean {
+    if (Number.isNaN(this.#allConfirmedUs)) this.#allConfirmedUs = this.#history.reporters.allConfirmedUs(network);
+    return this.#allConfirmedUs > endUs;
+  }
+
+  /** The open claims of an entry. */
+  #look(entry: number, endUs: number): void {
+    if (entry < 0) return;
+    const { entries, claims, reporters } = this.#history;
+    const block = entries.block[entry]!;
+    let rest = entries.open[entry]!;
+    // Open claims are mostly the newest: stop once all are seen.
+    for (let claim = block + entries.count[entry]! - 1; rest > 0; claim -= 1) {
+      const meta = claims.meta[claim]!;
+      if ((meta & OPEN) === 0) continue;
+      rest -= 1;
+      const reporter = reporterOf(meta);
+      const fromUs = claims.fromUs[claim]!;
+      if (this.#newest < 0 || fromUs > this.#newestFromUs) {
+        this.#newest = reporter;
+        this.#newestFromUs = fromUs;
+      }
+      const isConfirmed = reporters.confirmedUs[reporter]! > endUs;
+      if (isConfirmed) this.#anyConfirmed = true;
+      if (!reporters.isLive(reporter)) continue;
+      this.#anyLive = true;
+      if (!isConfirmed && this.#lagging < 0) this.#lagging = reporter;
+    }
+  }
+
+  #isKnown(network: Network, words: Int32Array, at: number): boolean {
+    const { entries, claims } = this.#history;
+    for (const length of network.prefixLengths) {
+      const entry = findPrefix(this.#history, network, words, at, length);
+      if (entry < 0) continue;
+      const block = entries.block[entry]!;
+      for (let claim = block; claim < block + entries.count[entry]!; claim += 1) {
+        if (claims.workload[claim] === -1) return true;
+      }
+    }
+    return false;
+  }
+}

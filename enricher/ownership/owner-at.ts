@@ -1,0 +1,297 @@
+/**
+ * Who held an address at an instant, and over which stretch of time around it the answer is the same: a batch asks once
+ * for an address and only compares times for the rest of its flows.
+ *
+ * Each claim on the address is, at that instant, certain, possible, or in doubt (open, but its reporter has not spoken
+ * since). The most exact kind of claim decides: port, service, address, node, then the longest prefix. Certain goes
+ * before possible. A claim in doubt never names an owner, but it keeps a less certain one from being named, and so does
+ * a possible claim of a more exact kind: rather silent than wrong.
+ */
+import { Method } from '../../schemas/generated/common.ts';
+import { prefixMask } from './address.ts';
+import { methodOf, reporterOf } from './claims.ts';
+import { keyDetail } from './entries.ts';
+import type { Network } from './reporters.ts';
+import type { HistoryTables } from './tables.ts';
+
+/** How good an answer is. */
+export const Level = {
+  /** No claim holds that instant. */
+  none: 0,
+  /** Two owners are possible. */
+  contested: 1,
+  /** Two owners are certain. */
+  conflict: 2,
+  /** One owner, but its reporter only saw it before or after. */
+  possible: 3,
+  /** One owner. */
+  certain: 4,
+} as const;
+export type Level = (typeof Level)[keyof typeof Level];
+
+const DOUBT = 0;
+const POSSIBLE = 1;
+const CERTAIN = 2;
+
+/** Lists up to this long are scanned; longer ones are searched. */
+const SCAN_MAX = 8;
+
+/** By method: how exact, 0 is best; a prefix is less exact the shorter it is. */
+const RANK: readonly number[] = [99, 99, 99, 0, 2, 1, 3, 4, 99];
+
+/** An answer; callers keep one and let it be overwritten. */
+export class OwnerAt {
+  level: Level = Level.none;
+  /** Id in the workload table, -1: none. */
+  workload = -1;
+  instance = -1;
+  method: Method = Method.none;
+  /** Since when the owner held it for certain, us. */
+  sinceUs = -1;
+  /** A live sidecar claimed the address then. */
+  reported = false;
+  /** Id of the Service at this address, -1: none. */
+  service = -1;
+  /** The answer holds within [loUs, hiUs]. */
+  loUs: number = Number.NEGATIVE_INFINITY;
+  hiUs: number = Number.POSITIVE_INFINITY;
+  /** Somebody claimed it at some time. */
+  claimed = false;
+}
+
+export class OwnerFinder {
+  readonly #history: HistoryTables;
+  /** The claims that hold the instant: which, how exact, how sure. */
+  #claim: Int32Array = new Int32Array(64);
+  #rank: Int32Array = new Int32Array(64);
+  #sure: Int32Array = new Int32Array(64);
+  #count = 0;
+
+  constructor(history: HistoryTables) {
+    this.#history = history;
+  }
+
+  /**
+   * The owner at `timeUs` of the address whose first word is `words[at]`; port 0 or less asks for the address alone.
+   * Allocates nothing. Overwrites `out`.
+   */
+  find(network: Network, words: Int32Array, at: number, port: number, timeUs: number, out: OwnerAt): void {
+    const { entries } = this.#history;
+    this.#count = 0;
+    out.loUs = Number.NEGATIVE_INFINITY;
+    out.hiUs = Number.POSITIVE_INFINITY;
+    out.claimed = false;
+    if (port > 0) this.#gather(entries.find(words, at, keyDetail(port, 128), network.id), 0, timeUs, out);
+    this.#gather(entries.find(words, at, keyDetail(0, 128), network.id), 0, timeUs, out);
+    for (const length of network.prefixLengths) {
+      const entry = findPrefix(this.#history, network, words, at, length);
+      this.#gather(entry, 128 - length, timeUs, out);
+    }
+    this.#decide(out);
+  }
+
+  /**
+   * Since when `instance` held the address, as of `timeUs`; -1 where the history does not know.
+   * A local end's owner is known from the capture, and only this from the history.
+   */
+  since(network: Network, words: Int32Array, at: number, port: number, timeUs: number, instance: number, out: OwnerAt): number {
+    this.find(network, words, at, port, timeUs, out);
+    const { claims } = this.#history;
+    let sinceUs = -1;
+    for (let i = 0; i < this.#count; i += 1) {
+      if (this.#sure[i] === DOUBT || this.#instanceOf(i) !== instance) continue;
+      const fromUs = claims.fromUs[this.#claim[i]!]!;
+      if (sinceUs < 0 || fromUs < sinceUs) sinceUs = fromUs;
+    }
+    return sinceUs;
+  }
+
+  /** Add an entry's claims that hold the instant, and narrow the stretch to where they are the same. */
+  #gather(entry: number, extraRank: number, timeUs: number, out: OwnerAt): void {
+    if (entry < 0) return;
+    const { entries, claims } = this.#history;
+    const count = entries.count[entry]!;
+    const block = entries.block[entry]!;
+    if (count <= SCAN_MAX) {
+      for (let claim = block; claim < block + count; claim += 1) this.#weigh(claim, extraRank, timeUs, out);
+      return;
+    }
+    let low = 0;
+    let high = count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (claims.earliestUs[block + middle]! <= timeUs) low = middle + 1;
+      else high = middle;
+    }
+    if (low < count) out.hiUs = Math.min(out.hiUs, claims.earliestUs[block + low]! - 1);
+    if (claims.workload[block]! >= 0) out.claimed = true;
+    for (let claim = block + low - 1; claim >= block; claim -= 1) {
+      const reachUs = claims.reachUs[claim]!;
+      if (reachUs < timeUs) {
+        out.loUs = Math.max(out.loUs, reachUs + 1);
+        return;
+      }
+      this.#weigh(claim, extraRank, timeUs, out);
+    }
+  }
+
+  #weigh(claim: number, extraRank: number, timeUs: number, out: OwnerAt): void {
+    const { claims, reporters } = this.#history;
+    if (claims.workload[claim]! < 0) return;
+    out.claimed = true;
+    const earliestUs = claims.earliestUs[claim]!;
+    if (timeUs < earliestUs) {
+      if (earliestUs <= out.hiUs) out.hiUs = earliestUs - 1;
+      return;
+    }
+    if (earliestUs > out.loUs) out.loUs = earliestUs;
+    const isOpen = claims.isOpen(claim);
+    const toUs = isOpen ? reporters.confirmedUs[reporterOf(claims.meta[claim]!)]! : claims.toUs[claim]!;
+    const fromUs = claims.fromUs[claim]!;
+    if (timeUs < fromUs) {
+      if (fromUs <= out.hiUs) out.hiUs = fromUs - 1;
+    } else if (fromUs > out.loUs) out.loUs = fromUs;
+    if (timeUs <= toUs) {
+      if (toUs < out.hiUs) out.hiUs = toUs;
+      this.#hold(claim, extraRank, timeUs < fromUs ? POSSIBLE : CERTAIN);
+      return;
+    }
+    if (toUs >= out.loUs) out.loUs = toUs + 1;
+    if (isOpen) return this.#hold(claim, extraRank, DOUBT);
+    const latestUs = claims.latestUs[claim]!;
+    if (timeUs <= latestUs) {
+      if (latestUs < out.hiUs) out.hiUs = latestUs;
+      this.#hold(claim, extraRank, POSSIBLE);
+    } else if (latestUs >= out.loUs) out.loUs = latestUs + 1;
+  }
+
+  #hold(claim: number, extraRank: number, sure: number): void {
+    if (this.#count === this.#claim.length) this.#grow();
+    this.#claim[this.#count] = claim;
+    this.#rank[this.#count] = RANK[methodOf(this.#history.claims.meta[claim]!)]! + extraRank;
+    this.#sure[this.#count] = sure;
+    this.#count += 1;
+  }
+
+  #decide(out: OwnerAt): void {
+    out.level = Level.none;
+    out.workload = -1;
+    out.instance = -1;
+    out.method = Method.none;
+    out.sinceUs = -1;
+    out.reported = false;
+    out.service = -1;
+    if (this.#count === 0) return;
+    this.#note(out);
+    let sure = CERTAIN;
+    let rank = this.#bestRank(CERTAIN);
+    if (rank < 0) {
+      sure = POSSIBLE;
+      rank = this.#bestRank(POSSIBLE);
+      if (rank < 0) return;
+    }
+    for (let i = 0; i < this.#count; i += 1) {
+      if (this.#rank[i] !== rank || this.#sure[i] !== sure) continue;
+      const instance = this.#instanceOf(i);
+      if (out.instance >= 0 && instance !== out.instance) {
+        out.level = sure === CERTAIN ? Level.conflict : Level.contested;
+        return this.#clear(out);
+      }
+      this.#name(i, instance, out);
+    }
+    if (this.#isDisputed(rank, sure, out.instance)) {
+      out.level = Level.contested;
+      return this.#clear(out);
+    }
+    out.level = sure === CERTAIN ? Level.certain : Level.possible;
+  }
+
+  /** Take claim `i` as the owner's, if it began before the one taken so far. */
+  #name(i: number, instance: number, out: OwnerAt): void {
+    const { claims } = this.#history;
+    const claim = this.#claim[i]!;
+    const fromUs = claims.fromUs[claim]!;
+    const workload = claims.workload[claim]!;
+    if (out.workload >= 0 && (fromUs > out.sinceUs || (fromUs === out.sinceUs && workload >= out.workload))) return;
+    out.workload = workload;
+    out.instance = instance;
+    out.method = methodOf(claims.meta[claim]!) as Method;
+    out.sinceUs = fromUs;
+  }
+
+  #clear(out: OwnerAt): void {
+    out.workload = -1;
+    out.instance = -1;
+    out.method = Method.none;
+    out.sinceUs = -1;
+  }
+
+  /** A less sure claim that is more exact, or as exact as a possible one, speaks of somebody else. */
+  #isDisputed(rank: number, sure: number, instance: number): boolean {
+    for (let i = 0; i < this.#count; i += 1) {
+      const isMoreExact = this.#rank[i]! < rank || (sure === POSSIBLE && this.#rank[i] === rank);
+      if (isMoreExact && this.#sure[i]! < CERTAIN && this.#instanceOf(i) !== instance) return true;
+    }
+    return false;
+  }
+
+  #bestRank(sure: number): number {
+    let best = -1;
+    for (let i = 0; i < this.#count; i += 1) {
+      if (this.#sure[i] === sure && (best < 0 || this.#rank[i]! < best)) best = this.#rank[i]!;
+    }
+    return best;
+  }
+
+  /** What the claims say besides the owner: whether a live sidecar reports, and which Service it is. */
+  #note(out: OwnerAt): void {
+    const { claims, reporters } = this.#history;
+    let services = 0;
+    for (let i = 0; i < this.#count; i += 1) {
+      if (this.#sure[i] !== CERTAIN) continue;
+      const meta = claims.meta[this.#claim[i]!]!;
+      const method = methodOf(meta);
+      if (method === Method.service) {
+        const workload = claims.workload[this.#claim[i]!]!;
+        if (services > 0 && this.#instanceOf(i) !== this.#history.workloads.instanceOf(out.service)) services = 2;
+        else services = Math.max(services, 1);
+        if (out.service < 0 || workload < out.service) out.service = workload;
+      } else if (method !== Method.prefix && reporters.isSidecar[reporterOf(meta)] === 1) out.reported = true;
+    }
+    if (services > 1) out.service = -1;
+  }
+
+  #instanceOf(i: number): number {
+    const { claims, workloads } = this.#history;
+    return workloads.instanceOf(claims.workload[this.#claim[i]!]!);
+  }
+
+  #grow(): void {
+    const grown = (old: Int32Array): Int32Array => {
+      const column = new Int32Array(2 * old.length);
+      column.set(old);
+      return column;
+    };
+    this.#claim = grown(this.#claim);
+    this.#rank = grown(this.#rank);
+    this.#sure = grown(this.#sure);
+  }
+}
+
+/** The entry of the prefix of that length around an address, -1 without one. */
+export function findPrefix(
+  history: HistoryTables,
+  network: Network,
+  words: Int32Array,
+  at: number,
+  length: number,
+): number {
+  return history.entries.findWords(
+    words[at]! & prefixMask(length, 0),
+    words[at + 1]! & prefixMask(length, 1),
+    words[at + 2]! & prefixMask(length, 2),
+    words[at + 3]! & prefixMask(length, 3),
+    keyDetail(0, length),
+    network.id,
+  );
+}

@@ -1,0 +1,163 @@
+/** Who speaks of which network, and how far what they said can be trusted. */
+import { ReporterKind } from '../../schemas/generated/common.ts';
+import { REPORTERS_MAX } from './claims.ts';
+
+/** A reporter is live while its as-of time is at most this many of its intervals behind its network's newest. */
+const LIVE_INTERVALS = 3;
+/** Epochs that are remembered as over, so that a straggler of theirs is not taken for a new life. */
+const PAST_EPOCHS_MAX = 16;
+
+export interface Network {
+  readonly id: number;
+  readonly name: string;
+  /** The newest as-of time of any reporter, but never ahead of the log's clock: one fast clock must not silence the rest. */
+  newestUs: number;
+  readonly reporters: Set<Reporter>;
+  /** How many entries have each prefix length below 128. */
+  readonly prefixCounts: Int32Array;
+  /** The lengths in use, longest first. */
+  prefixLengths: readonly number[];
+}
+
+export interface Reporter {
+  readonly id: number;
+  readonly network: Network;
+  readonly kind: ReporterKind;
+  readonly name: string;
+  epoch: string;
+  readonly pastEpochs: string[];
+  seq: number;
+  /** A message is missing, or the epoch is fresh: nothing is confirmed until the next full list. */
+  gapped: boolean;
+  /** The epoch's first full list is not here yet. */
+  fresh: boolean;
+  /** It said goodbye. */
+  gone: boolean;
+  intervalUs: number;
+  /** Number of the last full list. */
+  generation: number;
+  /** Entries with an open claim of it; some may have closed since. */
+  openEntries: number[];
+  openClaims: number;
+  /** Entries with claims that the next epoch's first full list may continue. */
+  orphanEntries: number[];
+}
+
+export class ReporterTable {
+  /** By reporter: its open claims are certain up to here. Never past its last `as_of` in unbroken order. */
+  confirmedUs: Float64Array = new Float64Array(64);
+  /** By reporter: the newest `as_of` it sent. */
+  asOfUs: Float64Array = new Float64Array(64);
+  /** By reporter: 1 for a sidecar. */
+  isSidecar: Uint8Array = new Uint8Array(64);
+  readonly all: Reporter[] = [];
+  readonly #byKey = new Map<string, Reporter>();
+  readonly #networks = new Map<string, Network>();
+  readonly #networkList: Network[] = [];
+
+  /** Null where nobody ever spoke of it. */
+  findNetwork(name: string): Network | null {
+    return this.#networks.get(name) ?? null;
+  }
+
+  networkAt(id: number): Network {
+    return this.#networkList[id]!;
+  }
+
+  /** The reporter of a message, made when it is new; null when there are too many. */
+  obtain(cluster: string, network: string, name: string, kind: ReporterKind): Reporter | null {
+    const key = `${kind}\0${cluster}\0${network}\0${name}`;
+    const known = this.#byKey.get(key);
+    if (known !== undefined) return known;
+    if (this.all.length >= REPORTERS_MAX) return null;
+    const reporter: Reporter = {
+      id: this.all.length,
+      network: this.#obtainNetwork(network),
+      kind,
+      name,
+      epoch: '',
+      pastEpochs: [],
+      seq: -1,
+      gapped: true,
+      fresh: true,
+      gone: false,
+      intervalUs: 0,
+      generation: 0,
+      openEntries: [],
+      openClaims: 0,
+      orphanEntries: [],
+    };
+    this.#add(reporter);
+    this.#byKey.set(key, reporter);
+    return reporter;
+  }
+
+  beginEpoch(reporter: Reporter, epoch: string, asOfUs: number): void {
+    if (reporter.epoch !== '') reporter.pastEpochs.push(reporter.epoch);
+    if (reporter.pastEpochs.length > PAST_EPOCHS_MAX) reporter.pastEpochs.shift();
+    reporter.epoch = epoch;
+    reporter.seq = -1;
+    reporter.gapped = true;
+    reporter.fresh = true;
+    reporter.gone = false;
+    this.asOfUs[reporter.id] = asOfUs;
+  }
+
+  isLive(id: number): boolean {
+    const reporter = this.all[id]!;
+    if (reporter.gone) return false;
+    return this.asOfUs[id]! >= reporter.network.newestUs - LIVE_INTERVALS * reporter.intervalUs;
+  }
+
+  /** Up to when every live reporter of a network has told everything; Infinity when none is live. */
+  allConfirmedUs(network: Network): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const { id } of network.reporters) {
+      if (this.confirmedUs[id]! < least && this.isLive(id)) least = this.confirmedUs[id]!;
+    }
+    return least;
+  }
+
+  #add(reporter: Reporter): void {
+    const { id } = reporter;
+    this.all.push(reporter);
+    reporter.network.reporters.add(reporter);
+    if (id >= this.confirmedUs.length) {
+      const grown = (old: Float64Array): Float64Array => {
+        const column = new Float64Array(2 * old.length);
+        column.set(old);
+        return column;
+      };
+      this.confirmedUs = grown(this.confirmedUs);
+      this.asOfUs = grown(this.asOfUs);
+      const flags = new Uint8Array(2 * this.isSidecar.length);
+      flags.set(this.isSidecar);
+      this.isSidecar = flags;
+    }
+    this.isSidecar[id] = reporter.kind === ReporterKind.sidecar ? 1 : 0;
+  }
+
+  #obtainNetwork(name: string): Network {
+    const known = this.#networks.get(name);
+    if (known !== undefined) return known;
+    const network: Network = {
+      id: this.#networkList.length,
+      name,
+      newestUs: 0,
+      reporters: new Set(),
+      prefixCounts: new Int32Array(128),
+      prefixLengths: [],
+    };
+    this.#networks.set(name, network);
+    this.#networkList.push(network);
+    return network;
+  }
+}
+
+/** One entry more or less of a prefix length below 128. */
+export function countPrefix(network: Network, prefixLength: number, change: 1 | -1): void {
+  network.prefixCounts[prefixLength]! += change;
+  const lengths: number[] = [];
+  for (let length = 127; length >= 0; length -= 1) if (network.prefixCounts[length]! > 0) lengths.push(length);
+  network.prefixLengths = lengths;
+}
