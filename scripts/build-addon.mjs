@@ -31,7 +31,8 @@ function compile(compiler, sources, include, out) {
   try {
     execFileSync(compiler, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   } catch (error) {
-    if (error.code === 'ENOENT') throw new Error(`${compiler} is missing: install a C compiler (apt-get install gcc libc6-dev)`);
+    if (error.code === 'ENOENT')
+      throw new Error(`${compiler} is missing: install a C compiler (apt-get install gcc libc6-dev)`);
     const text = String(error.stderr);
     const header = /fatal error: (\S+): No such file/.exec(text)?.[1];
     if (header) throw new Error(`the header ${header} is missing: apt-get install libc6-dev linux-libc-dev`);
@@ -51,7 +52,12 @@ export function buildAddon(compiler = process.env.CC || 'gcc') {
   // Under another name first: a running process keeps the file that it has mapped.
   const fresh = `${addonFile}.${process.pid}`;
   try {
-    compile(compiler, sourcesIn('sidecar/addon').filter((file) => file.endsWith('.c')), include, fresh);
+    compile(
+      compiler,
+      sourcesIn('sidecar/addon').filter((file) => file.endsWith('.c')),
+      include,
+      fresh,
+    );
     renameSync(fresh, addonFile);
   } finally {
     rmSync(fresh, { force: true });

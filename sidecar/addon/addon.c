@@ -117,6 +117,21 @@ static napi_value addon_counters(napi_env env, napi_callback_info info)
 	return result;
 }
 
+/* detach(handle): reading and counters go on, records do not. Again: nothing. */
+static napi_value addon_detach(napi_env env, napi_callback_info info)
+{
+	napi_value argument;
+	struct handle *handle;
+
+	if (!take_arguments(env, info, 1, &argument) || !take_open_handle(env, argument, &handle))
+		return NULL;
+	if (handle->walking)
+		throw_argument(env, "handle: a walk is under way");
+	else
+		capture_detach(handle->capture);
+	return NULL;
+}
+
 /* unload(handle): at once, or when the walk under way comes back; again: nothing. */
 static napi_value addon_unload(napi_env env, napi_callback_info info)
 {
@@ -177,6 +192,7 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */)
 		{ "release", NULL, addon_release, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "counters", NULL, addon_counters, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "reportOpen", NULL, report_open, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "detach", NULL, addon_detach, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "unload", NULL, addon_unload, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "clock", NULL, addon_clock, NULL, NULL, NULL, napi_enumerable, NULL },
 	};

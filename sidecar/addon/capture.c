@@ -8,6 +8,8 @@
 #include <unistd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <linux/membarrier.h>
 #include "capture.h"
 
 enum { CGROUP_ROOT_INODE = 1, COUNTER_SLOTS_MAX = 4096 };
@@ -139,6 +141,14 @@ undo:
 		close(cgroup_fd);
 	capture_close(capture);
 	return NULL;
+}
+
+void capture_detach(struct capture *capture)
+{
+	for (int i = OBJECTS - 1; i >= 0; i--)
+		object_detach(&capture->object[i]);
+	/* Waits for an RCU grace period: runs that had begun on other CPUs are over. */
+	syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
 void capture_close(struct capture *capture)

@@ -56,6 +56,8 @@ struct capture {
 
 /* Load, attach, map. On failure everything is undone, `failure` says why, and NULL is returned. */
 struct capture *capture_open(const struct settings *settings, struct failure *failure);
+/* No more records from here on, and none half-made: what the ring holds stays readable. */
+void capture_detach(struct capture *capture);
 /* Detach, unload, unmap, free. The caller sees to it that no walk is running. */
 void capture_close(struct capture *capture);
 
@@ -64,6 +66,7 @@ const char *object_name(int object);
 int object_load(struct object *object, int which, const struct object *shared, const struct settings *settings,
 		uint32_t counter_slots, uint64_t cgroup_id, struct failure *failure);
 int object_attach(struct object *object, int which, int cgroup_fd);
+void object_detach(struct object *object);
 void object_unload(struct object *object);
 /* Runs that the kernel skipped because the program was active on that CPU. */
 uint64_t object_recursion_misses(const struct object *object);

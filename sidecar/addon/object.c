@@ -120,9 +120,23 @@ int object_attach(struct object *object, int which, int cgroup_fd)
 	return 0;
 }
 
+/* Where a kind of link cannot be detached by hand, closing the last descriptor does it. */
+void object_detach(struct object *object)
+{
+	union bpf_attr attr;
+
+	if (object->link_fd <= 0)
+		return;
+	memset(&attr, 0, sizeof(attr));
+	attr.link_detach.link_fd = (__u32)object->link_fd;
+	skel_bpf(BPF_LINK_DETACH, &attr);
+	close(object->link_fd);
+	object->link_fd = 0;
+}
+
 void object_unload(struct object *object)
 {
-	skel_closenz(object->link_fd);
+	object_detach(object);
 	if (object->skeleton)
 		object->destroy(object->skeleton);
 	memset(object, 0, sizeof(*object));

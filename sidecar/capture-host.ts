@@ -1,0 +1,71 @@
+/** What capture needs of a machine, read from /proc and /sys: BTF, a cgroup v2 hierarchy, rights, bpffs. */
+import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { fromUnknown, WeirError } from '../contract/errors.ts';
+
+export const BTF_FILE = '/sys/kernel/btf/vmlinux';
+const CGROUP2_MAGIC = 0x63677270; // statfs f_type, linux/magic.h
+
+/** Bits of CapEff in /proc/<pid>/status, linux/capability.h. */
+const CAPABILITIES: Readonly<Record<string, bigint>> = { CAP_BPF: 39n, CAP_PERFMON: 38n, CAP_NET_ADMIN: 12n };
+const CAP_SYS_ADMIN = 21n;
+
+/** Mount point of the first file system of `type` in the text of /proc/mounts, or null. */
+export function mountOf(type: string, procMounts: string): string | null {
+  for (const line of procMounts.split('\n')) {
+    const [, point, kind] = line.split(' ');
+    if (kind !== type || point === undefined) continue;
+    // The kernel writes blanks and backslashes of a path as octal.
+    return point.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+  }
+  return null;
+}
+
+/** Capabilities that capture needs and the process with this /proc/<pid>/status lacks. CAP_SYS_ADMIN stands for the first two. */
+export function missingCapabilities(procStatus: string): string[] {
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(procStatus)?.[1] ?? '0'}`);
+  const has = (bit: bigint): boolean => ((effective >> bit) & 1n) === 1n;
+  return Object.entries(CAPABILITIES)
+    .filter(([name, bit]) => !has(bit) && !(has(CAP_SYS_ADMIN) && name !== 'CAP_NET_ADMIN'))
+    .map(([name]) => name);
+}
+
+/** Capabilities that this process lacks. */
+export function lackingHere(): string[] {
+  return missingCapabilities(readFileSync('/proc/self/status', 'utf8'));
+}
+
+/** Where this machine mounts a file system of `type`, or null. */
+export function mountHere(type: string): string | null {
+  return mountOf(type, readFileSync('/proc/mounts', 'utf8'));
+}
+
+/** Fails: WEIR_SIDECAR_NO_BTF. */
+export function requireBtf(): void {
+  if (existsSync(BTF_FILE)) return;
+  const what = `${BTF_FILE} is missing: this kernel was built without CONFIG_DEBUG_INFO_BTF`;
+  throw new WeirError('WEIR_SIDECAR_NO_BTF', what);
+}
+
+/**
+ * The cgroup to watch: `configured`, or the root of the machine's cgroup v2 hierarchy wherever it is mounted.
+ * Fails: WEIR_SIDECAR_NO_CGROUP2 when none is mounted, or the path is not a directory of one.
+ */
+export function resolveCgroup(configured?: string): string {
+  const path = configured ?? mountHere('cgroup2');
+  if (path === null) {
+    const mend = 'mount -t cgroup2 none /sys/fs/cgroup/unified';
+    throw new WeirError('WEIR_SIDECAR_NO_CGROUP2', `no cgroup v2 hierarchy in /proc/mounts; as root: ${mend}`);
+  }
+  let type: number;
+  try {
+    type = statfsSync(path).type;
+  } catch (cause) {
+    throw fromUnknown(cause, 'WEIR_SIDECAR_NO_CGROUP2', `the cgroup ${path} cannot be opened; check sidecar.cgroup`, {
+      path,
+    });
+  }
+  if (type === CGROUP2_MAGIC) return path;
+  throw new WeirError('WEIR_SIDECAR_NO_CGROUP2', `${path} is not in a cgroup v2 hierarchy; check sidecar.cgroup`, {
+    path,
+  });
+}

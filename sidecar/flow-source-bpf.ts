@@ -1,0 +1,164 @@
+/** The flow source that is the kernel: loads the programs through the addon and drains their ring. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { WeirError } from '../contract/errors.ts';
+import { lackingHere, requireBtf, resolveCgroup } from './capture-host.ts';
+import type { FlowSource, SourceCounters, SourceRead, SourceStart } from './flow-source.ts';
+import { captureError, loadAddon } from './native.ts';
+import type { CaptureAddon, CaptureHandle, HookName, NativeCounters, NativeError } from './native.ts';
+
+export interface BpfSourceOptions {
+  /** Directory of the cgroup v2 subtree to watch; default: the root of the hierarchy, so the whole machine. */
+  readonly cgroupPath?: string;
+  /** A power of two from 4 KiB to 1 GiB. A record takes 264 bytes; resident memory is twice this. */
+  readonly ringBytes: number;
+  /** Connections open at once that are tracked in full; default 262,144 (136 bytes each while open). */
+  readonly stateEntries?: number;
+  /** An optional hook that the kernel refused: what is lost stands in sidecar/capture-probe.ts. */
+  readonly onHookMissing?: (hook: HookName, why: NativeError) => void;
+}
+
+export interface BpfSource extends FlowSource {
+  readonly kind: 'ebpf';
+  /** Counters with those that are no losses: seeded, interims put off. */
+  nativeCounters(): NativeCounters;
+}
+
+const STATE_ENTRIES = 262_144;
+/** Records between two looks at the ring: 0.5 MB, some 3 ms of a worker thread. */
+const STEP_RECORDS = 2048;
+/** Where the ring is half full a walk waits for the reader: an interim that finds no room is only put off. */
+const RING_WAIT_MS = 20;
+const RING_WAITS_MAX = 100;
+
+/**
+ * eBPF capture on this machine. Nothing is loaded before `start`, which fails with WEIR_SIDECAR_NO_BTF, _NO_CGROUP2,
+ * _NO_RIGHTS, _NO_ADDON or _LOAD_FAILED. `made` may lag behind what was read by the records of the last microseconds;
+ * after `detach` it is exact. Bound: the ring; what finds no room there is in `dropped.ring_full`.
+ */
+export function openBpfSource(options: BpfSourceOptions): BpfSource {
+  return new KernelSource(options);
+}
+
+class KernelSource implements BpfSource {
+  readonly kind = 'ebpf';
+  readonly ended = false;
+  readonly #options: BpfSourceOptions;
+  #addon: CaptureAddon | null = null;
+  #handle: CaptureHandle | null = null;
+  #walkable = false;
+  #seeded = false;
+  #detached = false;
+  #walk: Promise<void> | null = null;
+  #last: NativeCounters = NO_COUNTERS;
+
+  constructor(options: BpfSourceOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<SourceStart> {
+    requireBtf();
+    const cgroupPath = resolveCgroup(this.#options.cgroupPath);
+    const addon = loadAddon();
+    const { ringBytes, stateEntries = STATE_ENTRIES } = this.#options;
+    try {
+      const { handle, hooks } = addon.load({ cgroupPath, ringBytes, stateEntries });
+      this.#addon = addon;
+      this.#handle = handle;
+      this.#walkable = hooks['iter/task_file'] === null;
+      for (const [name, why] of Object.entries(hooks)) {
+        if (why !== null) this.#options.onHookMissing?.(name as HookName, why);
+      }
+    } catch (cause) {
+      throw captureError(cause, cgroupPath, lackingHere());
+    }
+    return { ringId: randomUUID().replaceAll('-', ''), ...addon.clock() };
+  }
+
+  read(into: Uint8Array): SourceRead {
+    const { addon, handle } = this.#loaded();
+    return addon.read(handle, into);
+  }
+
+  release(position: number): void {
+    const { addon, handle } = this.#loaded();
+    addon.release(handle, position);
+  }
+
+  nativeCounters(): NativeCounters {
+    if (this.#addon !== null && this.#handle !== null) this.#last = this.#addon.counters(this.#handle);
+    return this.#last;
+  }
+
+  counters(): SourceCounters {
+    const now = this.nativeCounters();
+    return {
+      made: now.reserved + now.ringFull,
+      dropped: { ring_full: now.ringFull },
+      listenDropped: now.listenDropped,
+      stateFull: now.stateFull,
+      recursionMisses: now.recursionMisses,
+    };
+  }
+
+  /** Where iter/task_file is missing this does nothing. Calls that overlap share one walk. */
+  reportOpen(): Promise<void> {
+    if (!this.#walkable || this.#detached) return Promise.resolve();
+    this.#walk ??= this.#report().finally(() => {
+      this.#walk = null;
+    });
+    return this.#walk;
+  }
+
+  async detach(): Promise<void> {
+    if (this.#detached) return;
+    this.#detached = true;
+    await this.#walk;
+    if (this.#addon !== null && this.#handle !== null) this.#addon.detach(this.#handle);
+  }
+
+  async stop(): Promise<void> {
+    await this.detach();
+    this.nativeCounters();
+    if (this.#addon !== null && this.#handle !== null) this.#addon.unload(this.#handle);
+    this.#handle = null;
+  }
+
+  #loaded(): { readonly addon: CaptureAddon; readonly handle: CaptureHandle } {
+    if (this.#addon !== null && this.#handle !== null) return { addon: this.#addon, handle: this.#handle };
+    throw new WeirError(
+      'WEIR_SIDECAR_ADDON_ARGUMENT',
+      'the capture is not running: it was not started, or it was stopped',
+    );
+  }
+
+  /** The first pass only takes up older sockets (why: report_seed in bpf/track/report.h), the next one reports them. */
+  async #report(): Promise<void> {
+    if (!this.#seeded) await this.#pass();
+    this.#seeded = true;
+    await this.#pass();
+  }
+
+  async #pass(): Promise<void> {
+    const { addon, handle } = this.#loaded();
+    for (let waits = 0, done = false; !done && !this.#detached; ) {
+      done = (await addon.reportOpen(handle, STEP_RECORDS)).done;
+      while (!done && waits < RING_WAITS_MAX && addon.counters(handle).backlogBytes > this.#options.ringBytes / 2) {
+        waits++;
+        await delay(RING_WAIT_MS);
+      }
+    }
+  }
+}
+
+const NO_COUNTERS: NativeCounters = {
+  reserved: 0,
+  ringFull: 0,
+  listenDropped: 0,
+  stateFull: 0,
+  seeded: 0,
+  interimDeferred: 0,
+  baselineFull: 0,
+  backlogBytes: 0,
+  recursionMisses: {},
+};

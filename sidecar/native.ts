@@ -1,0 +1,139 @@
+/**
+ * Every signature of the capture addon (sidecar/addon, built by scripts/build-addon.mjs), and what its errors become.
+ * Nothing else imports the addon.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fromUnknown, WeirError } from '../contract/errors.ts';
+import type { ErrorCode } from '../contract/errors.ts';
+
+declare const handleBrand: unique symbol;
+/** A loaded capture. Unloaded when collected, at the latest. */
+export interface CaptureHandle {
+  readonly [handleBrand]: true;
+}
+
+/** The programs by what they hang on; the first is needed, the others may be missing. */
+export type HookName = 'sock_ops' | 'tp_btf/inet_sock_set_state' | 'iter/task_file';
+
+export interface LoadOptions {
+  /** Directory of a cgroup v2: sockets of it and below are recorded. At most 4095 bytes. */
+  readonly cgroupPath: string;
+  /** A power of two from 4 KiB to 1 GiB. */
+  readonly ringBytes: number;
+  /** Connections that can be open at once with role, owner and opening time; 1 to 2^24. */
+  readonly stateEntries: number;
+}
+
+/** What the kernel said: `code` WEIR_SIDECAR_LOAD_FAILED. */
+export interface NativeError extends Error {
+  readonly code: string;
+  readonly errno: number;
+  /** What was tried. */
+  readonly step: string;
+  /** The end of the verifier's log, or empty. */
+  readonly log: string;
+}
+
+export interface LoadResult {
+  readonly handle: CaptureHandle;
+  /** null: it works. */
+  readonly hooks: Readonly<Record<HookName, NativeError | null>>;
+}
+
+/** Cumulative since the load; see bpf/counter_fields.h. */
+export interface NativeCounters {
+  readonly reserved: number;
+  readonly ringFull: number;
+  readonly listenDropped: number;
+  readonly stateFull: number;
+  readonly seeded: number;
+  readonly interimDeferred: number;
+  readonly baselineFull: number;
+  /** In the ring and not released. */
+  readonly backlogBytes: number;
+  readonly recursionMisses: Readonly<Record<string, number>>;
+}
+
+/** Wrong arguments throw a TypeError with code WEIR_SIDECAR_ADDON_ARGUMENT; a refusing kernel a NativeError. */
+export interface CaptureAddon {
+  /** Load and attach. Blocks for some 30-60 ms. */
+  load(options: LoadOptions): LoadResult;
+  /** Copy whole records from the cursor on, each after its u32 length and u32 0; `into` is the caller's, 264 bytes or more. */
+  read(handle: CaptureHandle, into: Uint8Array): { readonly bytes: number; readonly position: number };
+  /** Give the ring's room up to `position` back to the kernel. */
+  release(handle: CaptureHandle, position: number): void;
+  counters(handle: CaptureHandle): NativeCounters;
+  /** Walk on, on a worker thread, until about `records` (at most 2^20) were written or the pass is over. One at a time. */
+  reportOpen(handle: CaptureHandle, records: number): Promise<{ readonly written: number; readonly done: boolean }>;
+  /** No more records. Blocks for an RCU grace period. */
+  detach(handle: CaptureHandle): void;
+  /** Idempotent. A walk under way ends first. */
+  unload(handle: CaptureHandle): void;
+  /** Add bootToUnixUs to a CLOCK_BOOTTIME microsecond; jiffies a second, from the resolution of the coarse clocks. */
+  clock(): { readonly bootToUnixUs: number; readonly jiffiesHz: number };
+}
+
+const ADDON_FILE = `weir-capture-${process.arch}.node`;
+
+/** Beside the sources, and one folder up from a build's `dist`. */
+function findAddon(): string | null {
+  const folders = [join(import.meta.dirname, '..', 'build'), join(import.meta.dirname, '..', '..', 'build')];
+  return folders.map((folder) => join(folder, ADDON_FILE)).find((file) => existsSync(file)) ?? null;
+}
+
+/**
+ * The addon of this machine.
+ * Fails: WEIR_SIDECAR_NO_ADDON when it is not built or cannot be loaded (another architecture or libc).
+ */
+export function loadAddon(file: string | null = findAddon()): CaptureAddon {
+  if (file === null) {
+    throw new WeirError('WEIR_SIDECAR_NO_ADDON', `build/${ADDON_FILE} is missing: run npm run setup (needs gcc)`);
+  }
+  try {
+    return createRequire(import.meta.url)(file) as CaptureAddon;
+  } catch (cause) {
+    throw fromUnknown(cause, 'WEIR_SIDECAR_NO_ADDON', `${file} cannot be loaded; run npm run setup`, { file });
+  }
+}
+
+const EPERM = 1;
+const EACCES = 13;
+
+function codeOf(error: NativeError, missingCapabilities: readonly string[]): ErrorCode {
+  if (error.step === 'open the cgroup') return 'WEIR_SIDECAR_NO_CGROUP2';
+  const refused = error.errno === EPERM || error.errno === EACCES;
+  return refused && missingCapabilities.length > 0 ? 'WEIR_SIDECAR_NO_RIGHTS' : 'WEIR_SIDECAR_LOAD_FAILED';
+}
+
+/** What the kernel refused, as a WeirError: which step, why, the verifier's last line, and the rights that are missing. */
+export function captureError(cause: unknown, cgroupPath: string, missingCapabilities: readonly string[]): WeirError {
+  if (!isNativeError(cause)) return fromUnknown(cause, 'WEIR_SIDECAR_LOAD_FAILED', 'the capture cannot be loaded');
+  const code = codeOf(cause, missingCapabilities);
+  const lacking = missingCapabilities.join(', ');
+  const context = { step: cause.step, errno: cause.errno, cgroup: cgroupPath, lacking, log: lastLines(cause.log) };
+  if (code === 'WEIR_SIDECAR_NO_RIGHTS') {
+    return new WeirError(
+      code,
+      `${cause.message}; this process lacks ${lacking}: run as root or grant them`,
+      context,
+      cause,
+    );
+  }
+  if (code === 'WEIR_SIDECAR_NO_CGROUP2') {
+    return new WeirError(code, `${cause.message} (${cgroupPath}); check sidecar.cgroup`, context, cause);
+  }
+  return new WeirError(code, `${cause.message}; weir doctor tells what this machine allows`, context, cause);
+}
+
+function isNativeError(cause: unknown): cause is NativeError {
+  return cause instanceof Error && 'step' in cause && 'errno' in cause;
+}
+
+const LOG_LINES = 4;
+
+/** The verifier's verdict stands in the last lines of its log. */
+function lastLines(log: string): string {
+  return log.trimEnd().split('\n').slice(-LOG_LINES).join(' | ');
+}
