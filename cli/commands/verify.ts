@@ -1,5 +1,7 @@
 import type { VerifyReport } from '../../explore/verify.ts';
+import type { ChainTable } from '../../schemas/objects.ts';
 import { choiceFlag, type Command, type Invocation, type Status } from '../command.ts';
+import { sinkGroupOf } from '../groups.ts';
 import { type Format, FORMATS, printLine, printRows } from '../output.ts';
 import { openLog, openReading } from '../reading.ts';
 
@@ -36,7 +38,8 @@ async function run(invocation: Invocation): Promise<Status> {
   const log = hasLog ? await openLog(config, logFile) : undefined;
   try {
     const { verifyLake } = await import('../../explore/verify.ts');
-    const options = { store, topicPrefix: config['transport.topicPrefix'] };
+    const topicPrefix = config['transport.topicPrefix'];
+    const options = { store, topicPrefix, sinkGroup: (table: ChainTable) => sinkGroupOf(config, table) };
     const report = await verifyLake(log === undefined ? options : { ...options, log });
     print(report, where, format);
     return report.ok ? 0 : 1;
