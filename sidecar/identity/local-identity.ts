@@ -16,7 +16,12 @@ const SHORT_ID_CHARACTERS = 12;
  * Null where the cgroup is the root one and the process is not known: nothing honest can be said.
  * A pod has its UID as name until the watcher names it.
  */
-export function localIdentity(scope: IdentityScope, cgroupId: number, path: string, comm: string): LocalIdentity | null {
+export function localIdentity(
+  scope: IdentityScope,
+  cgroupId: number,
+  path: string,
+  comm: string,
+): LocalIdentity | null {
   const owner = ownerOfCgroup(path);
   const byCgroup = `${scope.node}/${cgroupId}`;
   switch (owner.kind) {
