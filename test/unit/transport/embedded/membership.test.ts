@@ -10,7 +10,7 @@ const untilAborted = ({ signal }: Assignment): Promise<void> =>
 test('leave aborts every run, awaits them, then resolves done', async () => {
   const left: Membership[] = [];
   const ended: number[] = [];
-  const failed = assert.fail;
+  const failed = (error: unknown): never => assert.fail(String(error));
   const run = async (assignment: Assignment): Promise<void> => {
     await untilAborted(assignment);
     ended.push(assignment.partition);

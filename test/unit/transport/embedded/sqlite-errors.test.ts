@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ERRORS, WeirError } from '../../../../contract/errors.ts';
+import { type ErrorCode, WeirError } from '../../../../contract/errors.ts';
 import { fromAnswer, fromSqlite, isBusy, toAnswer } from '../../../../transport/embedded/sqlite-errors.ts';
 
 const sqliteError = (errcode: number): Error => Object.assign(new Error('from SQLite'), { errcode });
 
 test('result codes of SQLite, extended ones too, become codes of ours', () => {
-  const expected: [number, keyof typeof ERRORS][] = [
+  const expected: [number, ErrorCode][] = [
     [13, 'WEIR_TRANSPORT_FULL'],
     [11, 'WEIR_TRANSPORT_CORRUPT'],
     [26, 'WEIR_TRANSPORT_CORRUPT'],

@@ -9,8 +9,8 @@ interface Queue {
   /** What happened, in order. */
   readonly events: string[];
   /** Insert `value`; `bytes` is what the queue is told. */
-  insert(value: number, bytes?: number, before?: () => void): Promise<void>;
-  values(): number[];
+  readonly insert: (value: number, bytes?: number, before?: () => void) => Promise<void>;
+  readonly values: () => number[];
 }
 
 function makeQueue(): Queue {
