@@ -3,7 +3,7 @@ import { WeirError } from '../contract/errors.ts';
 /** Names come again in every batch: a hit saves the decoding and the string. 1024 slots of at most 64 bytes each. */
 const SLOTS = 1024;
 const CACHED_BYTES_MAX = 64;
-const cache: string[] = new Array<string>(SLOTS).fill('');
+const cache: string[] = Array.from({ length: SLOTS }, () => '');
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

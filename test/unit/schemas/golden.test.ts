@@ -26,11 +26,13 @@ for (const codec of CODECS) {
     assert.deepEqual(codec.decode(shared), expected);
   });
 
+  const cut = files.filter(({ file }) => /^(empty|limits|typical|typical-sized)\.fastavro/.test(file));
+
   test(`${codec.name}: a golden file that is cut anywhere is truncated, and one with a byte more is overlong`, () => {
-    for (const { file, bytes } of files) {
+    for (const { file, bytes } of cut) {
       for (let length = 0; length < bytes.length; length += 1) {
-        const cut = bytes.subarray(0, length);
-        assert.throws(() => codec.decode(cut), { code: 'WEIR_SCHEMA_TRUNCATED' }, `${file} cut at ${length}`);
+        const left = bytes.subarray(0, length);
+        assert.throws(() => codec.decode(left), { code: 'WEIR_SCHEMA_TRUNCATED' }, `${file} cut at ${length}`);
       }
       assert.throws(() => codec.decode(Buffer.concat([bytes, Buffer.of(0)])), { code: 'WEIR_SCHEMA_OVERLONG' }, file);
     }
