@@ -6,7 +6,7 @@
 #include "../../bpf/generated/transitions.lskel.h"
 #include "../../bpf/generated/walk.lskel.h"
 
-enum { VERIFIER_LOG_BYTES = 1 << 20 };
+enum { VERIFIER_LOG_BYTES = 1 << 20, LOAD_TRIES = 20 };
 
 const char *object_name(int object)
 {
@@ -82,9 +82,12 @@ static void keep_tail(char *to, const char *log)
 int object_load(struct object *object, int which, const struct object *shared, const struct settings *settings,
 		uint32_t counter_slots, uint64_t cgroup_id, struct failure *failure)
 {
-	int err = loads[which](object, shared, settings, counter_slots, cgroup_id, NULL), again;
+	int err = -EAGAIN, again;
 	char *log;
 
+	/* The verifier gives up with EAGAIN when a signal is pending (a child ended): the next try finds it handled. */
+	for (int tries = 0; err == -EAGAIN && tries < LOAD_TRIES; tries++)
+		err = loads[which](object, shared, settings, counter_slots, cgroup_id, NULL);
 	failure->error = 0;
 	if (!err)
 		return 0;
