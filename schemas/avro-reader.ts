@@ -228,7 +228,7 @@ export class AvroReader {
     throw new WeirError('WEIR_SCHEMA_OVERLONG', `${left} bytes are left over after ${this.what}`, context);
   }
 
-  /** What is left, at most `bytes` of it, with as many zeros behind it, so that a row or varint that is cut ends there. */
+  /** What is left, at most `bytes` of it, with as many zeros behind it: a row or varint that is cut ends there. */
   padded(bytes: number): Uint8Array {
     const out = new Uint8Array(2 * bytes);
     out.set(this.bytes.subarray(this.position, Math.min(this.end, this.position + bytes)));

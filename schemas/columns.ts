@@ -1,7 +1,8 @@
 /**
  * A batch of rows as typed-array columns: what every stage works on between decoding and encoding.
  * Column i of every array is row i. Only rows below `length` mean anything; arrays are at least `capacity` long.
- * Types: Avro int, enum -> Int32Array; long -> Float64Array (exact to 2^53); boolean -> Uint8Array; fixed(16) -> Uint8Array of 16 a row.
+ * Types: Avro int, enum -> Int32Array; long -> Float64Array (exact to 2^53); boolean -> Uint8Array;
+ * fixed(16) -> Uint8Array of 16 a row.
  */
 export abstract class Columns {
   /** Rows in use; the owner sets it. */
@@ -13,7 +14,7 @@ export abstract class Columns {
     this.capacity = capacity;
   }
 
-  /** Make room for `rows` rows in all, keeping what is there. Growing replaces the arrays: read them from the object anew. */
+  /** Make room for `rows` rows in all, keeping what is there. Growing replaces the arrays. */
   ensure(rows: number): void {
     if (rows <= this.capacity) return;
     const capacity = Math.max(rows, 2 * this.capacity, 64);

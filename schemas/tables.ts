@@ -1,13 +1,16 @@
 /**
  * The SQL tables as analysts see them: one table of columns that the sink, the views, the DDL and the reference share.
- * Names and types are promises (docs/reference/tables.md is generated from here); columns are only ever added, at the end.
+ * Names and types are promises (docs/reference/tables.md is generated from here); columns are only ever added.
  */
 import type { TableName } from './objects.ts';
 
 /** timestamp: microseconds, adjusted to UTC. int 32 bits, bigint 64 bits, both signed. */
 export type ColumnType = 'timestamp' | 'bigint' | 'int' | 'string' | 'boolean';
 
-/** delta: since the connection's last row, `sum` is right. gauge: at the row's end. once: in the connection's first row only. id: the rest. */
+/**
+ * delta: since the connection's last row, `sum` is right. gauge: at the row's end.
+ * once: in the connection's first row only. id: the rest.
+ */
 export type ColumnKind = 'id' | 'delta' | 'gauge' | 'once';
 
 export interface Column {

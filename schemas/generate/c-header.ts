@@ -20,7 +20,7 @@ export interface Header {
 
 const SIZES: Readonly<Record<string, number>> = { __u8: 1, __u16: 2, __u32: 4, __u64: 8 };
 
-/** Structs of fixed-width fields, one a line, and number #defines. Lays out as C does: each field at a multiple of its size. */
+/** Structs of fixed-width fields, one a line, and number #defines. Each field lies at a multiple of its size. */
 export function parseHeader(text: string): Header {
   const constants: { name: string; value: number; doc: string }[] = [];
   for (const match of text.matchAll(/^#define (\w+) (\d+)(?:[ \t]+\/\* (.*) \*\/)?[ \t]*$/gm)) {

@@ -12,7 +12,8 @@ export function emitRecordOffsets(path: string, text: string): string {
       .filter((field) => !field.name.startsWith('reserved'))
       .map((field) => `  ${field.id}: ${field.offset},\n`);
     const doc = `Byte offsets in struct ${struct.name}; \`bytes\` is its size.`;
-    return `${docComment(doc, '')}export const ${struct.name.toUpperCase()} = {\n  bytes: ${struct.bytes},\n${fields.join('')}} as const;\n`;
+    const name = struct.name.toUpperCase();
+    return `${docComment(doc, '')}export const ${name} = {\n  bytes: ${struct.bytes},\n${fields.join('')}} as const;\n`;
   });
   return [header(path), defined.join(''), ...offsets].join('\n');
 }

@@ -53,7 +53,8 @@ function septets(w: string): string {
 
 /**
  * A varint of more than one byte, p behind its first. Two to four bytes are read without a branch on the length, which
- * would be mispredicted: the lowest clear top bit of the word ends it. `longer` and `value` are statements; b is the zigzag.
+ * would be mispredicted: the lowest clear top bit of the word ends it. `longer` and `value` are statements;
+ * b is the zigzag.
  */
 function emitRest(longer: string, value: string): string {
   return `      w = view.getInt32(p - 1, true);
@@ -106,14 +107,14 @@ function emitTime(id: string): string {
 function emitField(rows: RecordType, field: Field): string {
   const { id, type } = field;
   const refuse = `throw refused('${rows.name}.${field.name}', v, p, end);\n`;
+  const ranged = (least: number, above: string): string =>
+    `    b = bytes[p++]!;\n${WIDE_INT}    v = (b >>> 1) ^ -(b & 1);\n` +
+    `    if (v < ${least} || v >= ${above}) ${refuse}    ${id}[i] = v;\n`;
   switch (type.kind) {
     case 'int':
-      if (field.index !== null) {
-        return `    b = bytes[p++]!;\n${WIDE_INT}    v = (b >>> 1) ^ -(b & 1);\n    if (v < -1 || v >= ${countId(field)}) ${refuse}    ${id}[i] = v;\n`;
-      }
-      return emitInt(id);
+      return field.index === null ? emitInt(id) : ranged(-1, countId(field));
     case 'enum':
-      return `    b = bytes[p++]!;\n${WIDE_INT}    v = (b >>> 1) ^ -(b & 1);\n    if (v < 0 || v >= ${type.symbols.length}) ${refuse}    ${id}[i] = v;\n`;
+      return ranged(0, String(type.symbols.length));
     case 'boolean':
       return `    v = bytes[p++]!;\n    if (v > 1) ${refuse}    ${id}[i] = v;\n`;
     case 'long':
@@ -134,7 +135,7 @@ function emitBlocks(schema: Schema, rowsMax: string): string {
   const parameters = counts(schema).map((id) => `, ${id}: number`);
   const passed = counts(schema).map((id) => `, ${id}`);
   const label = `'${batch.name}.${rowsField.name}'`;
-  return `/** All blocks of rows. The last rows are read from a padded copy, so that one loop serves without bound checks. */
+  return `/** All blocks of rows. The last rows are read from a padded copy: one loop serves, without bound checks. */
 function read${rows.name}Blocks(reader: AvroReader, columns: ${rows.name}Columns${parameters.join('')}): void {
   const { bytes, end } = reader;
   columns.length = 0;
@@ -143,7 +144,8 @@ function read${rows.name}Blocks(reader: AvroReader, columns: ${rows.name}Columns
     if (count === 0) return;
     const to = columns.length + count;
     columns.ensure(to);
-    reader.position = read${rows.name}s(bytes, reader.position, end - ${bound}_BYTES_MAX, end, columns, to${passed.join('')});
+    const last = end - ${bound}_BYTES_MAX;
+    reader.position = read${rows.name}s(bytes, reader.position, last, end, columns, to${passed.join('')});
     if (columns.length < to) {
       const left = end - reader.position;
       const tail = reader.padded(${bound}_BYTES_MAX);

@@ -37,7 +37,10 @@ function emitField(rows: RecordType, field: Field): string {
     case 'long':
       return `    v = ${id}[i]!;\n    p = putLong(bytes, p, v);\n`;
     case 'fixed':
-      return `    for (let k = 0; k < ${type.size}; k += 1) bytes[p + k] = ${id}[${type.size} * i + k]!;\n    p += ${type.size};\n`;
+      return (
+        `    for (let k = 0; k < ${type.size}; k += 1) bytes[p + k] = ${id}[${type.size} * i + k]!;\n` +
+        `    p += ${type.size};\n`
+      );
     default:
       throw new Error(`${rows.name}.${field.name}: a row cannot hold a ${type.kind}`);
   }

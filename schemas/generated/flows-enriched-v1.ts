@@ -927,7 +927,7 @@ function readEnrichedFlows(
   return p;
 }
 
-/** All blocks of rows. The last rows are read from a padded copy, so that one loop serves without bound checks. */
+/** All blocks of rows. The last rows are read from a padded copy: one loop serves, without bound checks. */
 function readEnrichedFlowBlocks(reader: AvroReader, columns: EnrichedFlowColumns, workloadsCount: number, placesCount: number, servicesCount: number, processesCount: number): void {
   const { bytes, end } = reader;
   columns.length = 0;
@@ -936,7 +936,8 @@ function readEnrichedFlowBlocks(reader: AvroReader, columns: EnrichedFlowColumns
     if (count === 0) return;
     const to = columns.length + count;
     columns.ensure(to);
-    reader.position = readEnrichedFlows(bytes, reader.position, end - ENRICHED_FLOW_BYTES_MAX, end, columns, to, workloadsCount, placesCount, servicesCount, processesCount);
+    const last = end - ENRICHED_FLOW_BYTES_MAX;
+    reader.position = readEnrichedFlows(bytes, reader.position, last, end, columns, to, workloadsCount, placesCount, servicesCount, processesCount);
     if (columns.length < to) {
       const left = end - reader.position;
       const tail = reader.padded(ENRICHED_FLOW_BYTES_MAX);

@@ -800,7 +800,7 @@ function readRawFlows(
   return p;
 }
 
-/** All blocks of rows. The last rows are read from a padded copy, so that one loop serves without bound checks. */
+/** All blocks of rows. The last rows are read from a padded copy: one loop serves, without bound checks. */
 function readRawFlowBlocks(reader: AvroReader, columns: RawFlowColumns, workloadsCount: number, processesCount: number): void {
   const { bytes, end } = reader;
   columns.length = 0;
@@ -809,7 +809,8 @@ function readRawFlowBlocks(reader: AvroReader, columns: RawFlowColumns, workload
     if (count === 0) return;
     const to = columns.length + count;
     columns.ensure(to);
-    reader.position = readRawFlows(bytes, reader.position, end - RAW_FLOW_BYTES_MAX, end, columns, to, workloadsCount, processesCount);
+    const last = end - RAW_FLOW_BYTES_MAX;
+    reader.position = readRawFlows(bytes, reader.position, last, end, columns, to, workloadsCount, processesCount);
     if (columns.length < to) {
       const left = end - reader.position;
       const tail = reader.padded(RAW_FLOW_BYTES_MAX);

@@ -234,7 +234,7 @@ function readClaims(
   return p;
 }
 
-/** All blocks of rows. The last rows are read from a padded copy, so that one loop serves without bound checks. */
+/** All blocks of rows. The last rows are read from a padded copy: one loop serves, without bound checks. */
 function readClaimBlocks(reader: AvroReader, columns: ClaimColumns, workloadsCount: number): void {
   const { bytes, end } = reader;
   columns.length = 0;
@@ -243,7 +243,8 @@ function readClaimBlocks(reader: AvroReader, columns: ClaimColumns, workloadsCou
     if (count === 0) return;
     const to = columns.length + count;
     columns.ensure(to);
-    reader.position = readClaims(bytes, reader.position, end - CLAIM_BYTES_MAX, end, columns, to, workloadsCount);
+    const last = end - CLAIM_BYTES_MAX;
+    reader.position = readClaims(bytes, reader.position, last, end, columns, to, workloadsCount);
     if (columns.length < to) {
       const left = end - reader.position;
       const tail = reader.padded(CLAIM_BYTES_MAX);

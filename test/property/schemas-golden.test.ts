@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CODECS } from '../../fixtures/golden/codecs.ts';
-import { goldenFiles } from '../../fixtures/golden/files.ts';
+import { CODECS } from '../fixtures/golden/codecs.ts';
+import { goldenFiles } from '../fixtures/golden/files.ts';
 
 for (const codec of CODECS) {
   const files = goldenFiles(codec.name);

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BATCH_FLOWS_MAX } from '../../../contract/limits.ts';
-import { AvroWriter } from '../../../schemas/avro-writer.ts';
+import { BATCH_FLOWS_MAX } from '../../../../contract/limits.ts';
+import { AvroWriter } from '../../../../schemas/avro-writer.ts';
 import {
   decodeRawBatch,
   encodeRawBatch,
   RAW_BATCH_HEADER,
   type RawBatch,
   RawFlowColumns,
-} from '../../../schemas/generated/flows-raw-v1.ts';
-import { CODECS } from '../../fixtures/golden/codecs.ts';
+} from '../../../../schemas/generated/flows-raw-v1.ts';
+import { CODECS } from '../../../fixtures/golden/codecs.ts';
 
 function batch(rows: number): RawBatch {
   const flows = new RawFlowColumns(rows);

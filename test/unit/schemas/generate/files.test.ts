@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { generateAll } from '../../../schemas/generate/files.ts';
-import { ROOT } from '../../fixtures/golden/codecs.ts';
+import { generateAll } from '../../../../schemas/generate/files.ts';
+import { ROOT } from '../../../fixtures/golden/codecs.ts';
 
 const files = generateAll(ROOT);
 
