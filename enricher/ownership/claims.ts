@@ -74,16 +74,7 @@ export class ClaimStore {
   }
 
   #columns(): (Float64Array | Int32Array)[] {
-    return [
-      this.earliestUs,
-      this.fromUs,
-      this.toUs,
-      this.latestUs,
-      this.reachUs,
-      this.workload,
-      this.meta,
-      this.stamp,
-    ];
+    return [this.earliestUs, this.fromUs, this.toUs, this.latestUs, this.reachUs, this.workload, this.meta, this.stamp];
   }
 
   #grow(): void {

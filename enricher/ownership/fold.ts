@@ -62,13 +62,7 @@ function findStated(
   return -1;
 }
 
-function isSame(
-  history: HistoryTables,
-  claim: number,
-  reporter: Reporter,
-  method: number,
-  workload: number,
-): boolean {
+function isSame(history: HistoryTables, claim: number, reporter: Reporter, method: number, workload: number): boolean {
   const meta = history.claims.meta[claim]!;
   if (reporterOf(meta) !== reporter.id || methodOf(meta) !== method) return false;
   const known = history.claims.workload[claim]!;

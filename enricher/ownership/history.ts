@@ -6,7 +6,11 @@
  */
 import { int32Words } from '../../schemas/columns.ts';
 import { Method, OwnershipKind } from '../../schemas/generated/common.ts';
-import { type ClaimColumns, decodeOwnershipMessage, type OwnershipMessage } from '../../schemas/generated/ownership-v1.ts';
+import {
+  type ClaimColumns,
+  decodeOwnershipMessage,
+  type OwnershipMessage,
+} from '../../schemas/generated/ownership-v1.ts';
 import { prefixMask } from './address.ts';
 import { CLAIMS_PER_ENTRY_MAX, OPEN, ORPHAN, packMeta } from './claims.ts';
 import { keyDetail } from './entries.ts';
@@ -63,7 +67,8 @@ export class OwnershipHistory extends HistoryTables {
     if (fault !== null) return { taken: false, claims: 0, refused: Math.max(1, message.claims.length), fault };
     const { cluster, network, reporter: name, reporterKind, epoch, seq, kind, asOfUs } = message;
     const reporter = this.reporters.obtain(cluster, network, name, reporterKind);
-    if (reporter === null) return { taken: false, claims: 0, refused: message.claims.length, fault: 'too many reporters' };
+    if (reporter === null)
+      return { taken: false, claims: 0, refused: message.claims.length, fault: 'too many reporters' };
     if (reporter.epoch !== epoch) {
       if (reporter.pastEpochs.includes(epoch)) return IGNORED;
       this.#beginEpoch(reporter, epoch, asOfUs);

@@ -94,7 +94,15 @@ export class OwnerFinder {
    * Since when `instance` held the address, as of `timeUs`; -1 where the history does not know.
    * A local end's owner is known from the capture, and only this from the history.
    */
-  since(network: Network, words: Int32Array, at: number, port: number, timeUs: number, instance: number, out: OwnerAt): number {
+  since(
+    network: Network,
+    words: Int32Array,
+    at: number,
+    port: number,
+    timeUs: number,
+    instance: number,
+    out: OwnerAt,
+  ): number {
     this.find(network, words, at, port, timeUs, out);
     const { claims } = this.#history;
     let sinceUs = -1;

@@ -1,0 +1,65 @@
+/** Is a batch ready to be joined, and if not, what is it waiting for? Pure over the history. */
+import type { EndpointDictionary } from './endpoints.ts';
+import type { OwnershipHistory } from './ownership/history.ts';
+import { type Holders, Wait } from './ownership/holders.ts';
+import type { Network } from './ownership/reporters.ts';
+
+/** A batch names at most this many of the things it waits for; once those are there, it is looked at again. */
+const NEEDS_MAX = 32;
+
+/** One thing waited for. The numbers are the same in every replica at the same position. */
+export interface Need {
+  /** -1: every live reporter of the network. */
+  readonly reporter: number;
+  readonly network: string;
+  /** Event time that must be passed, us. */
+  readonly untilUs: number;
+  /** Whether that reporter was live when it was looked at: a change is worth another look. */
+  readonly live: boolean;
+}
+
+/** A network of which nobody has spoken yet: at a start its first full list may still be under way. */
+export function needsOfUnknown(network: string, ends: EndpointDictionary): readonly Need[] {
+  ends.ready.fill(0, 0, ends.length);
+  for (let slot = 0; slot < ends.length; slot += 1) {
+    if (ends.owner[slot] === -1) return [{ reporter: -1, network, untilUs: ends.endUs[slot]!, live: false }];
+  }
+  return [];
+}
+
+/** Marks the dictionary's slots and returns what is waited for; empty: ready. */
+export function needsOf(
+  history: OwnershipHistory,
+  network: Network,
+  ends: EndpointDictionary,
+  holders: Holders,
+): readonly Need[] {
+  const byReporter = new Map<number, number>();
+  const wait = new Wait();
+  holders.begin(network);
+  for (let slot = 0; slot < ends.length; slot += 1) {
+    const isAsked = ends.owner[slot] === -1;
+    const endUs = ends.endUs[slot]!;
+    const isReady = !isAsked || holders.isReady(ends.words, 4 * slot, ends.port[slot]!, endUs, wait);
+    ends.ready[slot] = isReady ? 1 : 0;
+    if (isReady) continue;
+    const until = byReporter.get(wait.reporter);
+    if (until === undefined && byReporter.size >= NEEDS_MAX) continue;
+    byReporter.set(wait.reporter, Math.max(until ?? 0, endUs));
+  }
+  return [...byReporter].map(([reporter, untilUs]) => {
+    const live = reporter >= 0 && history.reporters.isLive(reporter);
+    return { reporter, network: network.name, untilUs, live };
+  });
+}
+
+/** Whether the batch is worth another look: all that it waited for has come, or somebody fell silent. */
+export function isWorthALook(history: OwnershipHistory, needs: readonly Need[]): boolean {
+  const { reporters } = history;
+  return needs.every(({ reporter, network, untilUs, live }) => {
+    const known = reporters.findNetwork(network);
+    if (known === null) return false;
+    if (reporter < 0) return reporters.allConfirmedUs(known) > untilUs;
+    return reporters.confirmedUs[reporter]! > untilUs || reporters.isLive(reporter) !== live;
+  });
+}
