@@ -22,7 +22,13 @@ function configPage(): string {
     const field = FIELDS[key];
     const shown = formatValue(field, field.default);
     const flag = field.secret === true ? '(no flag: a secret)' : `\`--${flagName(key)}\``;
-    return [`\`${key}\``, describeAllowed(field), shown === '' ? '' : `\`${shown}\``, field.sentence, `\`${envName(key)}\` ${flag}`];
+    return [
+      `\`${key}\``,
+      describeAllowed(field),
+      shown === '' ? '' : `\`${shown}\``,
+      field.sentence,
+      `\`${envName(key)}\` ${flag}`,
+    ];
   });
   return page(
     'Configuration',

@@ -52,7 +52,8 @@ async function run(invocation: Invocation): Promise<Status> {
   if ((name === null) === (text === undefined))
     throw usageError('weir query takes either SQL or --pack NAME; see --help');
   const values = settings(textsFlag(invocation, 'set'));
-  const sql = name === null ? (text ?? '') : pack.bindPack(pack.loadPack(name), values);
+  const question = name === null ? undefined : pack.loadPack(name);
+  const sql = question === undefined ? (text ?? '') : pack.bindPack(question, values);
   if (flags['sql'] === true) {
     printLine(sql);
     return 0;
@@ -60,7 +61,7 @@ async function run(invocation: Invocation): Promise<Status> {
   const { store } = await openReading(invocation);
   const { openLake } = await import('../../explore/lake.ts');
   const { runQuery } = await import('../../explore/query.ts');
-  const fromHour = pack.firstHourOf(values);
+  const fromHour = pack.firstHourOf(values, question);
   const lake = await openLake({ store, ...(fromHour === undefined ? {} : { fromHour }) });
   try {
     const result = await runQuery(lake, sql, signal);

@@ -101,7 +101,7 @@ export const BANS: readonly Ban[] = [
   },
   { pattern: /\bMath\.random\(/g, where: shippedTs, instead: 'a seeded generator, or node:crypto for identifiers' },
   { pattern: /catch\s*(\([^)]*\)\s*)?\{\s*\}/g, where: isCode, instead: 'handle it, count it, or let it through' },
-  { pattern: /\.catch\(\(\w*\)\s*=>\s*(\{\s*\}|undefined)\)/g, where: shippedTs, instead: 'handle it, or count it' },
+  { pattern: /\.catch\(\(\w*\)\s*=>\s*\{\s*\}\)/g, where: shippedTs, instead: 'handle it, or say why it may pass' },
   {
     pattern: /\bprocess\.exit\(/g,
     where: (path) => shippedTs(path) && !path.startsWith('cli/'),
@@ -144,7 +144,8 @@ export function banFindings(tree: Tree, bans: readonly Ban[] = BANS): string[] {
   return findings;
 }
 
-const WIDTH_MAX = 120;
+/** The formatter holds code to 120 columns; this is for what it cannot break: comments, strings, C. */
+const WIDTH_MAX = 140;
 const LINES_MAX = 400;
 
 /** Width of lines (but for one string or address that cannot be broken) and length of files. */
@@ -164,6 +165,11 @@ export function sizeFindings(tree: Tree): string[] {
   return findings;
 }
 
+/** The test of a file, of a folder, or of what the tests share. */
+const mirrors = (tree: Tree, path: string): boolean =>
+  [`${path}.ts`, `${path}.mjs`, `test/${path}.ts`].some((file) => tree.has(file)) ||
+  [...tree.keys()].some((file) => file.startsWith(`${path}/`));
+
 export function layoutFindings(tree: Tree): string[] {
   const findings: string[] = [];
   for (const path of tree.keys()) {
@@ -178,7 +184,7 @@ export function layoutFindings(tree: Tree): string[] {
       findings.push(`${path}: file names are kebab-case`);
     }
     const mirrored = /^test\/unit\/(.+)\.test\.ts$/.exec(path)?.[1];
-    if (mirrored !== undefined && mirrored !== 'tidy' && !tree.has(`${mirrored}.ts`) && !tree.has(`${mirrored}.mjs`)) {
+    if (mirrored !== undefined && mirrored !== 'tidy' && !mirrors(tree, mirrored)) {
       findings.push(`${path}: there is no ${mirrored}.ts; the test for a/b.ts is test/unit/a/b.test.ts`);
     }
     const inC = /^bpf\/.*\.[ch]$|^sidecar\/addon\/.*\.[ch]$/.test(path) && !isGenerated(path);
