@@ -85,7 +85,7 @@ export interface Membership {
 }
 
 export interface Log {
-  /** Make the topics that do not exist; one that exists with another partition count is an error. */
+  /** Make the topics that do not exist; another partition count is WEIR_TRANSPORT_TOPIC_MISMATCH. */
   ensureTopics(specs: readonly TopicSpec[]): Promise<void>;
   /** WEIR_TRANSPORT_UNKNOWN_TOPIC when there is none. */
   describe(topic: string): Promise<TopicDescription>;
@@ -106,6 +106,7 @@ export interface Log {
   commit(group: string, topic: string, partition: number, next: Offset): Promise<void>;
   /** Join a group; `run` is started once per partition given, and awaited when it is taken away. */
   join(group: string, topic: string, run: (assignment: Assignment) => Promise<void>): Promise<Membership>;
+  /** Leaves every group, settles what was produced; later calls fail with WEIR_TRANSPORT_CLOSED. Idempotent. */
   close(): Promise<void>;
 }
 
