@@ -1,0 +1,74 @@
+/** The sidecar on this machine's kernel, from a configuration: the same for `weir sidecar`, `weir run` and `weir record`. */
+import { hostname } from 'node:os';
+import type { Config } from '../contract/config-table.ts';
+import { WeirError } from '../contract/errors.ts';
+import type { Logger } from '../contract/log.ts';
+import { openBpfSource } from '../sidecar/flow-source-bpf.ts';
+import type { FlowSource } from '../sidecar/flow-source.ts';
+import type { HostView } from '../sidecar/host-view.ts';
+import { openProcHost } from '../sidecar/host/proc-host.ts';
+import type { SidecarOptions } from '../sidecar/options.ts';
+import { startSidecar } from '../sidecar/run.ts';
+import type { StageParts, StageRun } from './stage-process.ts';
+import { topicName } from './topics.ts';
+
+/** A host name that would be no node name (CONTRACT: letters, digits, ".", "_", "-") is made one. */
+export const nodeName = (config: Pick<Config, 'sidecar.node'>): string =>
+  config['sidecar.node'] ||
+  hostname()
+    .replace(/[^A-Za-z0-9._-]/g, '-')
+    .slice(0, 128);
+
+export interface Machine {
+  readonly source: FlowSource;
+  readonly host: HostView;
+}
+
+/** Capture by eBPF and the view of /proc. Nothing is loaded before the sidecar starts. */
+export function openMachine(config: Config, logger: Logger): Machine {
+  const cgroup = config['sidecar.cgroup'] === '' ? {} : { cgroupPath: config['sidecar.cgroup'] };
+  const source = openBpfSource({
+    ...cgroup,
+    ringBytes: config['sidecar.ringBytes'],
+    onHookMissing: (hook, why) =>
+      logger.warn({ hook, why: why.message }, 'a hook is missing; weir doctor tells its cost'),
+  });
+  const { cluster, network } = config;
+  return { source, host: openProcHost({ cluster, network, node: nodeName(config), logger, ...cgroup }) };
+}
+
+/** `machine` may be a playback with its own clock. */
+export async function startSidecarFrom(
+  { log, clock, logger, meter, config }: StageParts,
+  machine: Machine,
+  playback: Partial<Pick<SidecarOptions, 'eventClock' | 'epoch'>> = {},
+): Promise<StageRun> {
+  const stage = await startSidecar({
+    log,
+    source: machine.source,
+    host: machine.host,
+    clock,
+    logger,
+    meter,
+    cluster: config.cluster,
+    network: config.network,
+    node: machine.host.node,
+    rawTopic: topicName(config, 'raw'),
+    ownershipTopic: topicName(config, 'ownership'),
+    batchFlows: config['sidecar.batchFlows'],
+    batchAgeMs: config['sidecar.batchAge'],
+    intervalMs: config['sidecar.interval'],
+    heartbeatMs: config['sidecar.heartbeat'],
+    scanMs: config['sidecar.scan'],
+    ringPollMs: config['sidecar.ringPoll'],
+    ...playback,
+  });
+  return { stage };
+}
+
+/** The spool comes with the log of a fleet. WEIR_CONFIG_INVALID. */
+export function refuseSpool(config: Config): void {
+  if (config['sidecar.spool'] === '') return;
+  const message = 'sidecar.spool is set; in this version of Weir batches wait in the ring, leave it empty';
+  throw new WeirError('WEIR_CONFIG_INVALID', message, { key: 'sidecar.spool' });
+}
