@@ -22,18 +22,22 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-static __always_inline void on_state(struct sock *sk, struct tcp_sock *tp, __u32 from, __u32 to)
+static __always_inline void on_state(struct bpf_sock_ops *ops, struct sock *sk, struct tcp_sock *tp)
 {
+	__u32 from = ops->args[0], to = ops->args[1];
 	struct connection *c = connection_find(sk);
 
 	if (c && to != TCP_CLOSE && owner_runs(sk, from, to))
 		owner_learn(c);
 	if (to != TCP_CLOSE || from == TCP_LISTEN || from == TCP_CLOSE)
 		return;
-	if (c)
+	if (c) {
 		close_known(sk, tp, c, from);
-	else if (from != TCP_SYN_RECV) /* a child that never came to be accepted */
-		close_unknown(sk, tp, from, FLOW_FLAG_NO_STATE);
+	} else if (from != TCP_SYN_RECV) { /* a child that never came to be accepted */
+		bpf_get_socket_cookie(ops); /* makes one where nobody had asked before */
+		/* An older socket has our callback where another program asked for it. */
+		close_unknown(sk, tp, from, open_went_without ? FLOW_FLAG_NO_STATE : FLOW_FLAG_SEEDED);
+	}
 }
 
 SEC("sockops")
@@ -61,6 +65,6 @@ int flow_sock_ops(struct bpf_sock_ops *ops)
 	else if (op == BPF_SOCK_OPS_TCP_LISTEN_CB)
 		listen_emit(ops, sk);
 	else
-		on_state(sk, tp, ops->args[0], ops->args[1]);
+		on_state(ops, sk, tp);
 	return 1;
 }

@@ -36,9 +36,11 @@ int BPF_PROG(flow_transition, struct sock *sk, int from, int to)
 		return 0;
 	sk = (struct sock *)tp; /* the verifier lets only a tcp_sock be read past struct sock */
 	c = connection_find(sk);
-	if (c)
+	if (c) {
 		close_known(sk, tp, c, from);
-	else if (!(tp->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG) && is_watched(sk))
+	} else if (!(tp->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG) && is_watched(sk)) {
+		bpf_get_socket_cookie(sk); /* makes one where nobody had asked before */
 		close_unknown(sk, tp, from, from == TCP_SYN_SENT && !tp->segs_out ? 0 : FLOW_FLAG_SEEDED);
+	}
 	return 0;
 }

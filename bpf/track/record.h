@@ -45,9 +45,18 @@ static __always_inline void record_tuple(struct flow_record *r, struct sock *sk)
 	}
 }
 
-static __always_inline void record_gauges(struct flow_record *r, struct tcp_sock *tp)
+/* A SYN or FIN under way takes a sequence number and is no payload. */
+static __always_inline __u32 record_unsent(struct tcp_sock *tp, __u8 state)
 {
-	r->unsent_bytes = tp->write_seq - tp->snd_una;
+	__u32 unsent = tp->write_seq - tp->snd_una;
+	__u32 with_flag = 1 << TCP_SYN_SENT | 1 << TCP_SYN_RECV | 1 << TCP_FIN_WAIT1 | 1 << TCP_CLOSING | 1 << TCP_LAST_ACK;
+
+	return unsent && 1 << state & with_flag ? unsent - 1 : unsent;
+}
+
+static __always_inline void record_gauges(struct flow_record *r, struct tcp_sock *tp, __u8 state)
+{
+	r->unsent_bytes = record_unsent(tp, state);
 	r->rtt_us = tp->srtt_us >> 3;
 	r->rtt_var_us = tp->mdev_us >> 2;
 	r->rtt_min_us = tp->rtt_min.s[0].v;
@@ -81,7 +90,7 @@ static __always_inline void record_describe(struct flow_record *r, struct sock *
 	if (sk->__sk_common.skc_flags & SOCK_DONE_BIT)
 		r->flags |= FLOW_FLAG_FIN_RECEIVED;
 	record_tuple(r, sk);
-	record_gauges(r, tp);
+	record_gauges(r, tp, state);
 	if (c)
 		record_connection(r, c);
 }

@@ -30,7 +30,7 @@ static __always_inline void report_seed(struct sock *sk, struct task_struct *tas
 		return;
 	__builtin_memset(&c, 0, sizeof(c));
 	c.claim = bpf_ktime_get_boot_ns() << CLAIM_BIRTH_SHIFT;
-	c.cookie = sk->__sk_common.skc_cookie.counter;
+	c.cookie = bpf_get_socket_cookie(sk); /* makes one where nobody had asked before */
 	c.flags = FLOW_FLAG_SEEDED;
 	c.established = 1;
 	report_owner(task, &c.pid, c.comm);
