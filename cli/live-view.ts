@@ -7,6 +7,7 @@ const TERMINAL_EVERY_MS = 1000;
 const PIPE_EVERY_MS = 5000;
 
 export interface LiveView {
+  draw(): void;
   /** Draw a last time and leave the cursor below. */
   close(): void;
 }
@@ -36,6 +37,7 @@ export function startLiveView(meter: MeterRegistry, title: string, rows: () => r
   timer.unref();
   draw();
   return {
+    draw,
     close: () => {
       clearInterval(timer);
       draw();

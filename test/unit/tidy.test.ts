@@ -43,7 +43,9 @@ function listFiles(): string[] {
 const files = listFiles();
 const tree: Tree = new Map(files.map((path) => [path, isText(path) ? readFileSync(join(root, path), 'utf8') : '']));
 const plant = (entries: Record<string, string>): Tree => new Map(Object.entries(entries));
-const clean = (findings: readonly string[]): void => assert.deepEqual(findings, []);
+const clean = (findings: readonly string[]): void => {
+  if (findings.length > 0) assert.fail(`\n${findings.join('\n')}`);
+};
 
 test('imports follow the arrows of the house', () => clean(arrowFindings(tree)));
 test('no file is dead', () => clean(deadFindings(tree)));

@@ -1,0 +1,111 @@
+/** `weir run`: the pipeline on one data folder, from start to the last object. */
+import { join } from 'node:path';
+import { systemClock } from '../contract/clock.ts';
+import { formatTailLine, tailFlows } from '../explore/tail.ts';
+import type { Invocation, Status } from './command.ts';
+import type { DataFolder } from './data-folder.ts';
+import { figuresOf } from './live-lines.ts';
+import { startLiveView } from './live-view.ts';
+import { createLogger } from './logging.ts';
+import { startMetricsServer } from './metrics-server.ts';
+import { printLine, printNotice } from './output.ts';
+import { type Pipeline, startPipeline } from './pipeline.ts';
+import { LOG_FILE, openLog } from './reading.ts';
+import { openMachine, refuseSpool, startSidecarFrom } from './sidecar-parts.ts';
+import { createMeter, type StageParts, type StageRun } from './stage-process.ts';
+import { formatCell } from './table.ts';
+import { topicName, topicSpecs } from './topics.ts';
+
+/** Rows below the live figures. */
+const LAST_ROWS = 6;
+
+export interface RunPlan {
+  /** End after so long; null: until the signal, or the recording's end. */
+  readonly forMs: number | null;
+  /** File to play; null: capture with eBPF. */
+  readonly recording: string | null;
+}
+
+/** Status 3 where something captured waits in the log for the next run. WEIR_SIDECAR_*, WEIR_TRANSPORT_*, WEIR_SINK_*. */
+export async function runSession(folder: DataFolder, { config, signal }: Invocation, plan: RunPlan): Promise<Status> {
+  refuseSpool(config);
+  const logger = createLogger(config);
+  const meter = createMeter();
+  let ready = false;
+  const server = await startMetricsServer(config['metrics.listen'], meter, () => (ready ? null : 'starting'));
+  const log = await openLog(config, join(folder.log, LOG_FILE));
+  try {
+    await log.ensureTopics(topicSpecs(config));
+    const parts: StageParts = { log, clock: systemClock, logger, meter, config };
+    const pipeline = await startPipeline(parts, config['lake.uri'] || folder.lake, (of) => startSource(of, plan));
+    ready = true;
+    const last = followLast(parts);
+    const view = startLiveView(meter, `weir run into ${folder.path}`, () => last.lines());
+    let whole: boolean;
+    try {
+      whole = await runToEnd(pipeline, signal, plan.forMs, view);
+    } finally {
+      last.stop();
+      view.close();
+    }
+    printSummary(folder, figuresOf(meter, 0), whole);
+    return whole ? 0 : 3;
+  } finally {
+    await log.close();
+    await server.close();
+  }
+}
+
+async function startSource(parts: StageParts, { recording }: RunPlan): Promise<StageRun> {
+  if (recording === null) return startSidecarFrom(parts, openMachine(parts.config, parts.logger));
+  const { openPlayback } = await import('./playback.ts');
+  const { machine, playback } = await openPlayback(recording, parts.config);
+  return startSidecarFrom(parts, machine, playback);
+}
+
+async function runToEnd(
+  pipeline: Pipeline,
+  signal: AbortSignal,
+  forMs: number | null,
+  view: { draw(): void },
+): Promise<boolean> {
+  const pause = new AbortController();
+  const stop = (): void => pause.abort();
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    await Promise.race([pipeline.ended, systemClock.sleep(forMs ?? 2 ** 31 - 1, pause.signal)]);
+  } catch (error) {
+    await pipeline.abandon();
+    throw error;
+  } finally {
+    stop();
+    signal.removeEventListener('abort', stop);
+  }
+  view.draw();
+  return pipeline.stop();
+}
+
+/** The last flows that were enriched, as `weir tail` shows them. */
+function followLast({ log, config, logger }: StageParts): { lines(): readonly string[]; stop(): void } {
+  const stop = new AbortController();
+  const last: string[] = [];
+  const follow = async (): Promise<void> => {
+    const topic = topicName(config, 'enriched');
+    for await (const flow of tailFlows({ log, topic, from: 'end', signal: stop.signal })) {
+      last.push(formatCell(formatTailLine(flow)));
+      if (last.length > LAST_ROWS) last.shift();
+    }
+  };
+  follow().catch((error: unknown) => {
+    if (!stop.signal.aborted) logger.warn({ error }, 'the live view lost the log');
+  });
+  return { lines: () => last, stop: () => stop.abort() };
+}
+
+function printSummary(folder: DataFolder, figures: ReturnType<typeof figuresOf>, whole: boolean): void {
+  const { captured, stored, lost } = figures;
+  printLine(`${captured} flows captured, ${stored} stored in ${folder.lake}, ${lost} told as lost`);
+  if (!whole) printNotice('not everything is in the lake yet: it waits in the log and comes with the next weir run');
+  printLine(`ask: weir query --data ${folder.path} --pack top-talkers    prove: weir verify --data ${folder.path}`);
+}
