@@ -69,8 +69,9 @@ test('a module that only a test uses is dead, and one that a shipped file starts
   const findings = deadFindings(
     plant({
       'cli/main.ts': "import '../sink/a.ts';",
-      'sink/a.ts': "new URL('./worker.ts', import.meta.url);",
+      'sink/a.ts': "new URL('./worker.ts', import.meta.url); new URL(`./other${extname(url)}`, url);",
       'sink/worker.ts': '',
+      'sink/other.ts': '',
       'sink/b.ts': '',
       'test/unit/sink/b.test.ts': "import '../../../sink/b.ts'; import '../support.ts';",
       'test/unit/support.ts': '',

@@ -38,6 +38,10 @@ export function referencesOf(path: string, text: string): string[] {
   for (const match of withoutComments(text).matchAll(/['"`]((?:\.{1,2}\/)[^'"`\s$]*?\.(?:ts|mjs))['"`]/g)) {
     found.push(posix.normalize(posix.join(posix.dirname(path), match[1] ?? '')));
   }
+  // `./worker${extension}`: a worker that runs from source and from a build.
+  for (const match of text.matchAll(/`(\.{1,2}\/[\w./-]*\w)\$\{/g)) {
+    found.push(`${posix.normalize(posix.join(posix.dirname(path), match[1] ?? ''))}.ts`);
+  }
   return found;
 }
 
