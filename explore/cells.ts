@@ -23,12 +23,15 @@ export function toCell(value: DuckDBValue): Cell {
   if (value instanceof DuckDBListValue || value instanceof DuckDBArrayValue) return value.items.map(toCell);
   if (value instanceof DuckDBStructValue) return object(Object.entries(value.entries));
   if (value instanceof DuckDBMapValue)
-    return object(value.entries.map(({ key, value: of }) => [String(toCell(key)), of]));
+    return object(value.entries.map(({ key, value: of }) => [textOfKey(toCell(key)), of]));
   if (value instanceof DuckDBUnionValue) return toCell(value.value);
   if (value instanceof DuckDBDecimalValue) return value.toDouble();
   if (value instanceof DuckDBBlobValue) return Buffer.from(value.bytes).toString('hex');
   return value.toString();
 }
+
+/** A map's key as a name. */
+const textOfKey = (key: Cell): string => (typeof key === 'string' ? key : JSON.stringify(key));
 
 const object = (entries: readonly (readonly [string, DuckDBValue])[]): Cell =>
   Object.fromEntries(entries.map(([key, value]) => [key, toCell(value)]));

@@ -89,10 +89,13 @@ export function bindPack(query: PackQuery, values: PackValues): string {
   return query.sql.replaceAll(/\$(\w+)/g, (whole, name: string) => literals.get(name) ?? whole);
 }
 
-/** The first hour of arrival that a query from `since` can need, for `openLake`; undefined: all. */
-export function firstHourOf(values: PackValues): Hour | undefined {
+/**
+ * The first hour of arrival that a query from `since` can need, for `openLake`; undefined: all. Only a query of single rows
+ * can do without what came before: the others join rows of long connections, or ask what was there for the first time.
+ */
+export function firstHourOf(values: PackValues, query?: PackQuery): Hour | undefined {
   const ms = msOf(values['since']);
-  return ms === null ? undefined : hourOfMs(ms - HOUR_MS);
+  return ms === null || query?.sql.includes('$arrival') !== true ? undefined : hourOfMs(ms - HOUR_MS);
 }
 
 function literalOf(query: PackQuery, parameter: Parameter, value: string | undefined): string {

@@ -1,5 +1,5 @@
 /** SQL over an open lake: one answer, row by row. Reading only: whatever would write a file or reach outside is refused. */
-import { type DuckDBConnection, StatementType } from '@duckdb/node-api';
+import { type DuckDBConnection, type DuckDBValue, StatementType } from '@duckdb/node-api';
 import { WeirError } from '../contract/errors.ts';
 import { type Cell, toCell } from './cells.ts';
 import type { Lake } from './lake.ts';
@@ -50,7 +50,7 @@ export async function runQuery(lake: Lake, sql: string, signal?: AbortSignal): P
     const result = await last.stream();
     const types = result.columnTypes();
     const columns = result.columnNames().map((name, index) => ({ name, type: String(types[index]) }));
-    return { columns, rows: cells(result.yieldRows()) };
+    return { columns, rows: cells(result.yieldRows(), connection, signal) };
   } catch (error) {
     throw queryError(error);
   } finally {
@@ -68,12 +68,18 @@ export async function queryAll(lake: Lake, sql: string): Promise<Record<string, 
 }
 
 async function* cells(
-  chunks: AsyncIterable<readonly (readonly Parameters<typeof toCell>[0][])[]>,
+  chunks: AsyncIterable<readonly (readonly DuckDBValue[])[]>,
+  connection: DuckDBConnection,
+  signal: AbortSignal | undefined,
 ): AsyncIterable<readonly Cell[]> {
+  const interrupt = (): void => connection.interrupt();
+  signal?.addEventListener('abort', interrupt, { once: true });
   try {
     for await (const rows of chunks) for (const row of rows) yield row.map(toCell);
   } catch (error) {
     throw queryError(error);
+  } finally {
+    signal?.removeEventListener('abort', interrupt);
   }
 }
 

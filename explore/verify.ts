@@ -7,7 +7,7 @@ import { type Clock, systemClock } from '../contract/clock.ts';
 import { WeirError } from '../contract/errors.ts';
 import type { Store } from '../contract/store.ts';
 import { type ChainTable, formatHour, genesisName } from '../schemas/objects.ts';
-import { type Log, type Offset, TOPICS, type TopicDescription } from '../transport/log.ts';
+import { type Log, TOPICS, type TopicDescription } from '../transport/log.ts';
 import { checkAgainstLog, type LogFigures } from './verify/against-log.ts';
 import type { Finding } from './verify/finding.ts';
 import { type ChainListing, listLake } from './verify/lake-listing.ts';
@@ -53,6 +53,8 @@ export interface VerifySummary {
   readonly losses: number;
   /** Messages that the log holds and the lake does not yet; null without a log. */
   readonly lagMessages: number | null;
+  /** Flow numbers that the raw log tells of and the lake does not hold yet; null without a raw log. */
+  readonly lagFlows: number | null;
   /** One sentence: by what the lake was judged, and how far. */
   readonly judged: string;
 }
@@ -63,8 +65,8 @@ export interface VerifyOptions {
   readonly log?: Log;
   /** Before the topics' names. */
   readonly topicPrefix?: string;
-  /** The sink's consumer group for a topic of this id; its commit tells how far the lake once went. */
-  readonly sinkGroup?: (table: ChainTable, topicId: string) => string;
+  /** The sink's consumer group for a table's topic: its commit tells how far the lake once went. */
+  readonly sinkGroup?: (table: ChainTable) => string;
   readonly clock?: Clock;
 }
 
@@ -135,16 +137,21 @@ async function logInput(options: VerifyOptions, table: ChainTable, partition: nu
   const { log, topicPrefix = '', sinkGroup } = options;
   if (log === undefined) return null;
   const topic = `${topicPrefix}${table === 'flows' ? TOPICS.enriched : TOPICS.ownership}`;
-  let description: TopicDescription;
+  const description = await describe(log, topic);
+  if (description === null) return null;
+  const raw = `${topicPrefix}${TOPICS.raw}`;
+  const rawTopic = table === 'flows' && (await describe(log, raw)) !== null ? raw : null;
+  const committed = sinkGroup === undefined ? null : await log.position(sinkGroup(table), topic, partition);
+  return { log, topic, description, committed, rawTopic };
+}
+
+async function describe(log: Log, topic: string): Promise<TopicDescription | null> {
   try {
-    description = await log.describe(topic);
+    return await log.describe(topic);
   } catch (error) {
     if (error instanceof WeirError && error.code === 'WEIR_TRANSPORT_UNKNOWN_TOPIC') return null;
     throw error;
   }
-  let committed: Offset | null = null;
-  if (sinkGroup !== undefined) committed = await log.position(sinkGroup(table, description.id), topic, partition);
-  return { log, topic, description, committed };
 }
 
 function summarise(partitions: readonly PartitionReport[], hasLog: boolean): VerifySummary {
@@ -165,6 +172,9 @@ function summarise(partitions: readonly PartitionReport[], hasLog: boolean): Ver
     flows: sum(flowsOnly('flows')),
     losses: sum(flowsOnly('losses')),
     lagMessages: hasLog ? sum((report) => report.log?.lagMessages ?? 0) : null,
+    lagFlows: partitions.some((report) => typeof report.log?.lagFlows === 'number')
+      ? sum((report) => report.log?.lagFlows ?? 0)
+      : null,
     judged,
   };
 }

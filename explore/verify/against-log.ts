@@ -4,7 +4,7 @@ import type { Source } from '../../schemas/generated/common.ts';
 import { decodeEnrichedBatch, EnrichedFlowColumns } from '../../schemas/generated/flows-enriched-v1.ts';
 import { ClaimColumns, decodeOwnershipMessage } from '../../schemas/generated/ownership-v1.ts';
 import type { ChainTable } from '../../schemas/objects.ts';
-import type { Log, Message, Offset, TopicDescription } from '../../transport/log.ts';
+import { HEADER, type Log, type Message, type Offset, type TopicDescription } from '../../transport/log.ts';
 import type { Finding } from './finding.ts';
 import type { ChainListing } from './lake-listing.ts';
 import type { Walk } from './walk.ts';
@@ -19,6 +19,8 @@ export interface LogFigures {
   readonly sameLog: boolean;
   /** Messages of the log that no object holds yet: lag, not loss. */
   readonly lagMessages: number;
+  /** Flow numbers that the raw log tells of and the lake does not hold yet; null where there is no such topic. */
+  readonly lagFlows: number | null;
   /** First offset from which the sources of the log were compared; null without any. */
   readonly comparedFrom: number | null;
 }
@@ -34,6 +36,8 @@ export interface LogInput {
   readonly description: TopicDescription;
   /** What the sink committed, null without: a chain that ends before it has lost its tail. */
   readonly committed: Offset | null;
+  /** Of the table `flows`: the raw topic, whose headers alone are read. */
+  readonly rawTopic: string | null;
 }
 
 export async function checkAgainstLog(input: LogInput, chain: ChainListing, walk: Walk): Promise<AgainstLog> {
@@ -45,7 +49,7 @@ export async function checkAgainstLog(input: LogInput, chain: ChainListing, walk
     findings.push({ code, table: chain.table, partition: chain.partition, object: last, message });
   };
   if (bounds === undefined || input.description.id !== logId) {
-    return { figures: { sameLog: false, lagMessages: 0, comparedFrom: null }, findings };
+    return { figures: { sameLog: false, lagMessages: 0, lagFlows: null, comparedFrom: null }, findings };
   }
   if (input.committed !== null && input.committed > nextOffset) {
     find(
@@ -59,7 +63,9 @@ export async function checkAgainstLog(input: LogInput, chain: ChainListing, walk
       'log_cut',
       `the log begins at offset ${bounds.start}, the chain ends at ${nextOffset}: what lay between was never stored`,
     );
-  const figures = { sameLog: true, lagMessages: Math.max(0, bounds.end - Math.max(nextOffset, bounds.start)) };
+  const lagMessages = Math.max(0, bounds.end - Math.max(nextOffset, bounds.start));
+  const lagFlows = input.rawTopic === null ? null : await rawLag(input.log, input.rawTopic, chain.partition, walk);
+  const figures = { sameLog: true, lagMessages, lagFlows };
   const first = walk.links.findIndex(
     (link) => link.object.parsed.logId === logId && link.object.parsed.firstOffset >= bounds.start,
   );
@@ -90,21 +96,41 @@ async function foldLog(
   expected: Map<string, number>,
 ): Promise<Offset> {
   const fold = foldOf(chain.table);
-  let next = from;
-  while (next < to) {
-    const read = await input.log.read(input.topic, chain.partition, next, {
+  for await (const message of messagesOf(input.log, input.topic, chain.partition, from)) {
+    if (message.offset >= to) break;
+    fold(message, expected);
+  }
+  return to;
+}
+
+/** Everything from an offset to the log's end as it is then, in pieces. */
+async function* messagesOf(log: Log, topic: string, partition: number, from: Offset): AsyncGenerator<Message> {
+  for (let next = from; ; ) {
+    const read = await log.read(topic, partition, next, {
       messagesMax: READ_MESSAGES_MAX,
       bytesMax: READ_BYTES_MAX,
       waitMs: 0,
     });
-    if (read.messages.length === 0) break;
-    for (const message of read.messages) {
-      if (message.offset >= to) return to;
-      fold(message, expected);
-      next = (message.offset + 1) as Offset;
-    }
+    yield* read.messages;
+    const last = read.messages.at(-1);
+    if (last === undefined) return;
+    next = (last.offset + 1) as Offset;
   }
-  return to;
+}
+
+/** How far the streams of the raw partition have got beyond the chain, by the messages' headers. */
+async function rawLag(log: Log, topic: string, partition: number, walk: Walk): Promise<number | null> {
+  const bounds = (await log.describe(topic)).partitions[partition];
+  if (bounds === undefined) return null;
+  const told = new Map<string, number>();
+  for await (const { headers } of messagesOf(log, topic, partition, bounds.start)) {
+    const ring = headers[HEADER.ring];
+    const next = Number(headers[HEADER.next]);
+    if (ring !== undefined && Number.isSafeInteger(next)) advance(told, ring, next);
+  }
+  let lag = 0;
+  for (const [ring, next] of told) lag += Math.max(0, next - (walk.end.streams.get(ring)?.next ?? 0));
+  return lag;
 }
 
 const advance = (expected: Map<string, number>, name: string, next: number): void => {
@@ -118,8 +144,11 @@ function foldOf(table: ChainTable): (message: Message, expected: Map<string, num
   return (message, expected) => {
     try {
       if (table === 'flows') {
+        let row = 0;
         for (const source of decodeEnrichedBatch(message.value, flows).sources) {
-          if (isPlausible(source)) advance(expected, source.ring, source.next);
+          let rowFlows = 0;
+          for (const end = row + source.rows; row < end; row++) rowFlows += flows.numbers[row]!;
+          if (isPlausible(source, rowFlows)) advance(expected, source.ring, source.next);
         }
       } else {
         const { cluster, reporter, epoch, seq } = decodeOwnershipMessage(message.value, claims);
@@ -132,7 +161,8 @@ function foldOf(table: ChainTable): (message: Message, expected: Map<string, num
 }
 
 /** The sink refuses a source whose range contradicts its rows and losses (and tells that as a loss). */
-function isPlausible(source: Source): boolean {
+function isPlausible(source: Source, rowFlows: number): boolean {
+  if (source.flows !== rowFlows || source.flows < source.rows) return false;
   let told = source.flows;
   for (const loss of source.losses) {
     if (loss.flows < 0) return false;

@@ -10,15 +10,40 @@ const FIRST_READ_BYTES = 64 * 1024;
 const MAGIC = 0x31524150; // "PAR1", little-endian
 const TAIL_BYTES = 8; // length of the footer, magic
 
-export type Footer =
-  | { readonly kind: 'facts'; readonly facts: ObjectFacts; readonly rowsCount: number }
-  | { readonly kind: 'cut'; readonly why: string }
-  | { readonly kind: 'invalid'; readonly why: string };
+interface Broken {
+  readonly kind: 'cut' | 'invalid';
+  readonly why: string;
+}
 
-const cut = (why: string): Footer => ({ kind: 'cut', why });
+/** A Parquet file, whoever wrote it. */
+export interface ParquetFooter {
+  readonly kind: 'parquet';
+  readonly metadata: FileMetaData;
+  /** The file's own key-value metadata. */
+  readonly pairs: Readonly<Record<string, string>>;
+  readonly rowsCount: number;
+}
+
+/** An object of a chain. */
+export interface ObjectFooter {
+  readonly kind: 'facts';
+  readonly facts: ObjectFacts;
+  readonly rowsCount: number;
+}
+
+const cut = (why: string): Broken => ({ kind: 'cut', why });
+
+/** As `readParquetFooter`, and what Weir says in it. */
+export async function readFooter(store: Store, object: StoredObject): Promise<ObjectFooter | Broken> {
+  const footer = await readParquetFooter(store, object);
+  if (footer.kind !== 'parquet') return footer;
+  const facts = parseFileMetadata(footer.pairs);
+  if (facts === null) return { kind: 'invalid', why: 'its metadata is not what Weir writes' };
+  return { kind: 'facts', facts, rowsCount: footer.rowsCount };
+}
 
 /** Reads at most two ranges. Errors: those of the store. */
-export async function readFooter(store: Store, object: StoredObject): Promise<Footer> {
+export async function readParquetFooter(store: Store, object: StoredObject): Promise<ParquetFooter | Broken> {
   const { name, bytes } = object;
   if (bytes < TAIL_BYTES + 4) return cut(`it has ${bytes} bytes, too few for a Parquet file`);
   let tailStart = Math.max(0, bytes - FIRST_READ_BYTES);
@@ -41,7 +66,7 @@ export async function readFooter(store: Store, object: StoredObject): Promise<Fo
 }
 
 /** @param tail the footer with its length and magic. */
-function parseFooter(tail: Uint8Array, footerStart: number): Footer {
+function parseFooter(tail: Uint8Array, footerStart: number): ParquetFooter | Broken {
   let metadata: FileMetaData;
   try {
     metadata = parquetMetadata(tail.slice().buffer, { geoparquet: false });
@@ -52,14 +77,12 @@ function parseFooter(tail: Uint8Array, footerStart: number): Footer {
   if (lost !== null) return cut(lost);
   const pairs: Record<string, string> = {};
   for (const { key, value } of metadata.key_value_metadata ?? []) pairs[key] = value ?? '';
-  const facts = parseFileMetadata(pairs);
-  if (facts === null) return { kind: 'invalid', why: 'its metadata is not what Weir writes' };
   const rowsCount = Number(metadata.num_rows);
   let groupRows = 0;
   for (const group of metadata.row_groups) groupRows += Number(group.num_rows);
   if (groupRows !== rowsCount)
     return { kind: 'invalid', why: `its row groups hold ${groupRows} rows, its footer says ${rowsCount}` };
-  return { kind: 'facts', facts, rowsCount };
+  return { kind: 'parquet', metadata, pairs, rowsCount };
 }
 
 /** The data that the footer tells of must lie between the head and the footer: bytes cut out of the middle show here. */

@@ -11,7 +11,6 @@ import {
   formatObjectName,
   type Genesis,
   type Hour,
-  lossesNameOf,
   type ObjectFacts,
   type ObjectFormat,
   type StreamMap,
@@ -260,6 +259,3 @@ function addFigures(p: Progress, object: ListedObject, facts: ObjectFacts): void
   figures.losses += sumLosses(facts.losses);
   p.hours.set(hour, figures);
 }
-
-/** The losses object of an object, where it tells losses. */
-export const lossesObjectOf = (link: Link): string => lossesNameOf(link.object.name);

@@ -13,6 +13,7 @@ import {
   hourOfMs,
   type LossEntry,
   lossesNameOf,
+  META,
   OBJECT_SCHEMA,
   type ObjectFacts,
   type TableName,
@@ -107,27 +108,31 @@ export class FixtureLake {
       schema,
       writer: 'test',
     };
-    await this.write(name, table, rows, facts, omit);
-    if (losses.length > 0) {
-      const told = { ...facts, rows: losses.length, flows: 0, schema: OBJECT_SCHEMA.losses };
-      await this.write(lossesNameOf(name), 'losses', losses.map(lossRow), told);
-    }
+    await this.#copy(name, table, rows, formatFileMetadata(facts), omit);
+    if (losses.length > 0) await this.writeLosses(lossesNameOf(name), losses);
     this.#states.set(key, after);
     return name;
   }
 
-  async write(
+  /** As the sink makes it of the entries that its object tells. */
+  async writeLosses(name: string, losses: readonly LossEntry[]): Promise<void> {
+    const metadata = { [META.log]: LOG_ID, [META.rows]: String(losses.length), [META.schema]: OBJECT_SCHEMA.losses };
+    await this.#copy(name, 'losses', losses.map(lossRow), metadata, []);
+  }
+
+  async #copy(
     name: string,
     table: TableName,
     rows: readonly Row[],
-    facts: ObjectFacts,
-    omit: readonly string[] = [],
+    metadata: Readonly<Record<string, string>>,
+    omit: readonly string[],
   ): Promise<void> {
     const columns = TABLES.find((one) => one.name === table)!.columns.filter((column) => !omit.includes(column.name));
-    const metadata = Object.entries(formatFileMetadata(facts)).map(([key, value]) => `'${key}': ${literal(value)}`);
+    refuseUnknown(table, rows);
+    const pairs = Object.entries(metadata).map(([key, value]) => `'${key}': ${literal(value)}`);
     mkdirSync(dirname(this.path(name)), { recursive: true });
     await this.#connection.run(
-      `COPY (${selectOf(columns, rows)}) TO '${this.path(name)}' (FORMAT parquet, KV_METADATA {${metadata.join(', ')}})`,
+      `COPY (${selectOf(columns, rows)}) TO '${this.path(name)}' (FORMAT parquet, KV_METADATA {${pairs.join(', ')}})`,
     );
   }
 }
@@ -175,11 +180,14 @@ const literal = (value: Value | undefined): string => {
   return typeof value === 'string' ? `'${value.replaceAll("'", "''")}'` : String(value);
 };
 
+/** A slip in a test's row would else be a null. */
+function refuseUnknown(table: TableName, rows: readonly Row[]): void {
+  const names = new Set(TABLES.find((one) => one.name === table)!.columns.map((column) => column.name));
+  for (const name of rows.flatMap((row) => Object.keys(row)))
+    if (!names.has(name)) throw new Error(`${table} has no column ${name}`);
+}
+
 function selectOf(columns: readonly Column[], rows: readonly Row[]): string {
-  for (const row of rows) {
-    const unknown = Object.keys(row).find((name) => !columns.some((column) => column.name === name));
-    if (unknown !== undefined) throw new Error(`no column ${unknown}`);
-  }
   const one = (row: Row): string =>
     columns.map(({ name, type }) => `CAST(${literal(row[name])} AS ${TYPES[type]}) AS "${name}"`).join(', ');
   return rows.length === 0
