@@ -1,5 +1,6 @@
 // Compiles bpf/*.bpf.c and writes the light skeletons that the addon is built from: bpf/generated/*.lskel.h, committed.
-// `node scripts/build-bpf.mjs` rewrites them, `--check` compares and changes nothing, `--out DIR` writes elsewhere.
+// `node scripts/build-bpf.mjs` rewrites them, `--check` compares and changes nothing; `--source DIR` reads another copy of
+// bpf/, `--out DIR` writes elsewhere.
 // Needs clang-19, bpftool 7.1 and libbpf-dev; a build of the addon needs none of them. Runs on any Node from 20 on.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const BPFTOOL = 'v7.1.';
-export const OBJECTS = ['flow', 'transitions', 'walk'];
+const OBJECTS = ['flow', 'transitions', 'walk'];
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Run a tool; a missing one is an error that names the package. */
@@ -22,7 +23,7 @@ function run(tool, args, cwd, packageName) {
 }
 
 /** Compile one object in `source` and return its light skeleton. The path map keeps the bytes equal in any folder. */
-export function skeleton(name, source, scratch) {
+function skeleton(name, source, scratch) {
   const object = join(scratch, `${name}.bpf.o`);
   const flags = ['-g', '-O2', '-target', 'bpf', '-mcpu=v3', '-D__TARGET_ARCH_x86', '-Wall', '-Wextra', '-Werror'];
   const quiet = ['-Wno-unused-parameter', '-Wno-sign-compare', `-ffile-prefix-map=${source}=.`];
@@ -31,7 +32,7 @@ export function skeleton(name, source, scratch) {
 }
 
 /** All skeletons of the sources in `source`, by name. */
-export function skeletons(source = join(root, 'bpf')) {
+function skeletons(source) {
   const version = run('bpftool', ['version'], source, 'bpftool').split('\n')[0];
   if (!version.includes(BPFTOOL)) throw new Error(`skeletons are made by bpftool ${BPFTOOL}x, this is ${version}`);
   const scratch = mkdtempSync(join(tmpdir(), 'weir-bpf-'));
@@ -43,12 +44,13 @@ export function skeletons(source = join(root, 'bpf')) {
 }
 
 function main(args) {
+  const option = (name, otherwise) => (args.includes(name) ? args[args.indexOf(name) + 1] : otherwise);
   const check = args.includes('--check');
-  const at = args.indexOf('--out');
-  const out = at >= 0 ? args[at + 1] : join(root, 'bpf', 'generated');
+  const source = option('--source', join(root, 'bpf'));
+  const out = option('--out', join(root, 'bpf', 'generated'));
   const stale = [];
   mkdirSync(out, { recursive: true });
-  for (const [name, text] of skeletons()) {
+  for (const [name, text] of skeletons(source)) {
     const file = join(out, `${name}.lskel.h`);
     if (!check) writeFileSync(file, text);
     else if (readFileSync(file, 'utf8') !== text) stale.push(file);
@@ -58,11 +60,9 @@ function main(args) {
   return 1;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  try {
-    process.exitCode = main(process.argv.slice(2));
-  } catch (error) {
-    process.stderr.write(`${error.message}\n`);
-    process.exitCode = 3;
-  }
+try {
+  process.exitCode = main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 3;
 }

@@ -3,7 +3,6 @@
  * Nothing else imports the addon.
  */
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fromUnknown, WeirError } from '../contract/errors.ts';
 import type { ErrorCode } from '../contract/errors.ts';
@@ -92,19 +91,18 @@ export function loadAddon(file: string | null = findAddon()): CaptureAddon {
     throw new WeirError('WEIR_SIDECAR_NO_ADDON', `build/${ADDON_FILE} is missing: run npm run setup (needs gcc)`);
   }
   try {
-    return createRequire(import.meta.url)(file) as CaptureAddon;
+    const loaded: { exports: unknown } = { exports: {} };
+    process.dlopen(loaded, file);
+    return loaded.exports as CaptureAddon;
   } catch (cause) {
     throw fromUnknown(cause, 'WEIR_SIDECAR_NO_ADDON', `${file} cannot be loaded; run npm run setup`, { file });
   }
 }
 
-const EPERM = 1;
-const EACCES = 13;
-
+/** Without a right the kernel says EPERM, or EINVAL where only one function of a program needs it: so the rights decide. */
 function codeOf(error: NativeError, missingCapabilities: readonly string[]): ErrorCode {
   if (error.step === 'open the cgroup') return 'WEIR_SIDECAR_NO_CGROUP2';
-  const refused = error.errno === EPERM || error.errno === EACCES;
-  return refused && missingCapabilities.length > 0 ? 'WEIR_SIDECAR_NO_RIGHTS' : 'WEIR_SIDECAR_LOAD_FAILED';
+  return missingCapabilities.length > 0 ? 'WEIR_SIDECAR_NO_RIGHTS' : 'WEIR_SIDECAR_LOAD_FAILED';
 }
 
 /** What the kernel refused, as a WeirError: which step, why, the verifier's last line, and the rights that are missing. */

@@ -30,7 +30,8 @@ test('10,000 connections with cross-CPU interrupts leave 20,000 records with exa
   await source.start();
   const collector = new Collector(source);
 
-  const words = (row: (typeof PAIRS)[number]): string[] => row.slice(2).map(String).toSpliced(2, 0, String(CONNECTIONS));
+  const words = (row: (typeof PAIRS)[number]): string[] =>
+    row.slice(2).map(String).toSpliced(2, 0, String(CONNECTIONS));
   const servers = PAIRS.map((row) => fleet.spawn(names[row[0]], load, 'serve', ...words(row)));
   await Promise.all(servers.map((server) => server.saw(/ready/)));
   const clients = PAIRS.map((row) => fleet.spawn(names[row[1]], load, 'connect', ...words(row)));
@@ -54,8 +55,18 @@ test('10,000 connections with cross-CPU interrupts leave 20,000 records with exa
       client: flows.filter((flow) => flow.role === FLOW_ROLE_CLIENT && flow.remotePort === port),
       server: flows.filter((flow) => flow.role === FLOW_ROLE_SERVER && flow.localPort === port),
     };
-    expectAll(ends.client, { sent: request, received: response, pid: clients[i]?.pid, netns: fleet.netnsInode(names[clientSide]) });
-    expectAll(ends.server, { sent: response, received: request, pid: servers[i]?.pid, netns: fleet.netnsInode(names[serverSide]) });
+    expectAll(ends.client, {
+      sent: request,
+      received: response,
+      pid: clients[i]?.pid,
+      netns: fleet.netnsInode(names[clientSide]),
+    });
+    expectAll(ends.server, {
+      sent: response,
+      received: request,
+      pid: servers[i]?.pid,
+      netns: fleet.netnsInode(names[serverSide]),
+    });
     // Both ends by tuple. A port may be used again, so the tuples are counted.
     const near = ends.client.map((flow) => `${flow.localAddr}:${flow.localPort} ${flow.remoteAddr}:${flow.remotePort}`);
     const far = ends.server.map((flow) => `${flow.remoteAddr}:${flow.remotePort} ${flow.localAddr}:${flow.localPort}`);
@@ -65,7 +76,14 @@ test('10,000 connections with cross-CPU interrupts leave 20,000 records with exa
 
 function expectAll(flows: readonly FlowSeen[], expected: Partial<Record<keyof FlowSeen, unknown>>): void {
   assert.equal(flows.length, CONNECTIONS);
-  const wanted = { ...expected, kind: FLOW_KIND_FINAL, error: 0, comm: 'load', cgroupId: fleet.cgroupId, interimCount: 0 };
+  const wanted = {
+    ...expected,
+    kind: FLOW_KIND_FINAL,
+    error: 0,
+    comm: 'load',
+    cgroupId: fleet.cgroupId,
+    interimCount: 0,
+  };
   for (const flow of flows) {
     const got = Object.fromEntries(Object.keys(wanted).map((key) => [key, flow[key as keyof FlowSeen]]));
     assert.deepEqual(got, wanted);

@@ -107,6 +107,20 @@ export interface Drained {
   readonly listens: readonly ListenSeen[];
 }
 
+/** The records in the first `bytes` of a buffer that a source was read into. */
+export function flowsIn(buffer: Buffer, bytes: number): Drained {
+  const flows: FlowSeen[] = [];
+  const listens: ListenSeen[] = [];
+  for (let at = 0; at < bytes; ) {
+    const length = buffer.readUInt32LE(at);
+    const record = buffer.subarray(at + 8, at + 8 + length);
+    if (length === FLOW_RECORD.bytes) flows.push(flowAt(record));
+    else listens.push(listenAt(record));
+    at += 8 + length;
+  }
+  return { flows, listens };
+}
+
 /** Everything that the ring holds, released at once. */
 export function drain(source: FlowSource): Drained {
   const buffer = Buffer.alloc(MAX_READ_BYTES);
@@ -114,13 +128,9 @@ export function drain(source: FlowSource): Drained {
   const listens: ListenSeen[] = [];
   for (;;) {
     const { bytes, position } = source.read(buffer);
-    for (let at = 0; at < bytes; ) {
-      const length = buffer.readUInt32LE(at);
-      const record = buffer.subarray(at + 8, at + 8 + length);
-      if (length === FLOW_RECORD.bytes) flows.push(flowAt(record));
-      else listens.push(listenAt(record));
-      at += 8 + length;
-    }
+    const seen = flowsIn(buffer, bytes);
+    flows.push(...seen.flows);
+    listens.push(...seen.listens);
     source.release(position);
     if (bytes === 0) return { flows, listens };
   }
@@ -145,7 +155,10 @@ export class Collector {
   }
 
   /** Wait until `done` or the time is over, detach, and take the rest. */
-  async finish(done: (flows: readonly FlowSeen[]) => boolean = () => true, timeoutMs = 5000): Promise<readonly FlowSeen[]> {
+  async finish(
+    done: (flows: readonly FlowSeen[]) => boolean = () => true,
+    timeoutMs = 5000,
+  ): Promise<readonly FlowSeen[]> {
     for (const end = Date.now() + timeoutMs; Date.now() < end && !done(this.flows); ) await delay(20);
     clearInterval(this.#timer);
     await this.#source.detach();
@@ -210,7 +223,10 @@ export class Fleet {
 
   /** Softirqs of this device arrive on every CPU, by interrupt, as they do from a network card. */
   crossCpuInterrupts(namespace: string, device: string): void {
-    const mask = ((1 << Math.min(30, readdirSync('/sys/devices/system/cpu').filter((n) => /^cpu\d+$/.test(n)).length)) - 1).toString(16);
+    const mask = (
+      (1 << Math.min(30, readdirSync('/sys/devices/system/cpu').filter((n) => /^cpu\d+$/.test(n)).length)) -
+      1
+    ).toString(16);
     run('ip', 'netns', 'exec', namespace, 'sh', '-c', `echo ${mask} > /sys/class/net/${device}/queues/rx-0/rps_cpus`);
   }
 
@@ -239,13 +255,15 @@ export class Fleet {
     await Promise.allSettled(this.#running.map((running) => running.ended));
     for (const name of this.#namespaces) run('ip', 'netns', 'del', name);
     // A killed process's children (fork servers) leave the cgroup a moment later.
-    for (let tries = 0; tries < 100 && readFileSync(join(this.cgroupPath, 'cgroup.procs'), 'utf8') !== ''; tries++) await delay(20);
+    for (let tries = 0; tries < 100 && readFileSync(join(this.cgroupPath, 'cgroup.procs'), 'utf8') !== ''; tries++)
+      await delay(20);
     rmdirSync(this.cgroupPath);
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
-function follow(child: ChildProcessWithoutNullStreams): Running {
+/** Watch a child's output and end. */
+export function follow(child: ChildProcessWithoutNullStreams): Running {
   let out = '';
   let errors = '';
   const watchers: (() => void)[] = [];

@@ -65,7 +65,10 @@ test('interim and final records of a connection are differences that sum up to i
   const first = drain(source).flows;
   assert.equal(first.length, 2 * CONNECTIONS);
   assert.ok(first.every((flow) => flow.kind === INTERIM && flow.sent === 10 && flow.received === 10));
-  assert.ok(first.every((flow) => flow.pid === program.pid && flow.comm === 'load'), 'accepted sockets have an owner too');
+  assert.ok(
+    first.every((flow) => flow.pid === program.pid && flow.comm === 'load'),
+    'accepted sockets have an owner too',
+  );
 
   await source.reportOpen();
   assert.equal(drain(source).flows.length, 0, 'what did not move is not reported');
@@ -86,8 +89,14 @@ test('interim and final records of a connection are differences that sum up to i
   for (const chain of byConnection([...first, ...second, ...last])) {
     expectChain(chain);
     const isClient = chain[0]?.role === record.FLOW_ROLE_CLIENT;
-    assert.equal(sum(chain, (flow) => flow.sent), isClient ? 31 : 10);
-    assert.equal(sum(chain, (flow) => flow.received), isClient ? 10 : 31);
+    assert.equal(
+      sum(chain, (flow) => flow.sent),
+      isClient ? 31 : 10,
+    );
+    assert.equal(
+      sum(chain, (flow) => flow.received),
+      isClient ? 10 : 31,
+    );
   }
   assert.equal(source.counters().made, 6 * CONNECTIONS);
 });
@@ -121,7 +130,10 @@ test('an interim record that finds no room is no loss: the next record contains 
   for (const chain of byConnection(flows)) {
     if (chain.at(-1)?.kind !== FINAL) continue; // its final record found the ring full, and was counted
     expectChain(chain);
-    assert.equal(sum(chain, (flow) => flow.sent + flow.received), 27);
+    assert.equal(
+      sum(chain, (flow) => flow.sent + flow.received),
+      27,
+    );
   }
 });
 
@@ -147,7 +159,10 @@ test('connections older than the capture are found with their owners, and end wi
   assert.ok(ended.every((flow) => flow.kind === FINAL && (flow.flags & record.FLOW_FLAG_SEEDED) !== 0));
   for (const chain of byConnection([...seeded, ...ended])) {
     expectChain(chain);
-    assert.equal(sum(chain, (flow) => flow.sent + flow.received), 27);
+    assert.equal(
+      sum(chain, (flow) => flow.sent + flow.received),
+      27,
+    );
   }
 });
 
@@ -193,4 +208,59 @@ test('where the state map is full, connections are still recorded, with their by
   const without = flows.filter((flow) => (flow.flags & record.FLOW_FLAG_NO_STATE) !== 0);
   assert.equal(without.length, source.counters().stateFull);
   assert.ok(without.length >= 2 * CONNECTIONS - 20 && without.length < 2 * CONNECTIONS);
+});
+
+test('walks that race with transfers and closes repeat no byte and lose none', async () => {
+  const [pairs, count, request, response] = [4, 1000, 3000, 40_000];
+  source = openBpfSource({ cgroupPath: fleet.cgroupPath, ringBytes: 8 << 20 });
+  await source.start();
+  const run = (verb: string, pair: number, closer: string): Running =>
+    fleet.spawn(
+      here,
+      load,
+      verb,
+      '127.0.0.1',
+      String(7110 + pair),
+      String(count),
+      String(request),
+      String(response),
+      closer,
+    );
+  const closers = Array.from({ length: pairs }, (_, pair) => (pair % 2 === 0 ? 'server' : 'client'));
+  const servers = closers.map((closer, pair) => run('serve', pair, closer));
+  await Promise.all(servers.map((server) => server.saw(/ready/)));
+  let running = true;
+  const programs = [...servers, ...closers.map((closer, pair) => run('connect', pair, closer))];
+  const all = Promise.all(programs.map((program) => program.ended)).finally(() => {
+    running = false;
+  });
+  const flows: FlowSeen[] = [];
+  while (running) {
+    await source.reportOpen();
+    flows.push(...drain(source).flows);
+  }
+  await all;
+  await source.detach();
+  flows.push(...drain(source).flows);
+
+  assert.deepEqual(source.counters().dropped, { ring_full: 0 });
+  assert.equal(source.counters().made, flows.length);
+  const chains = byConnection(flows);
+  assert.equal(chains.length, 2 * pairs * count);
+  assert.ok(
+    chains.some((chain) => chain.length > 1),
+    'some connections were met by a walk',
+  );
+  for (const chain of chains) {
+    expectChain(chain);
+    const isClient = chain[0]?.role === record.FLOW_ROLE_CLIENT;
+    assert.equal(
+      sum(chain, (flow) => flow.sent),
+      isClient ? request : response,
+    );
+    assert.equal(
+      sum(chain, (flow) => flow.received),
+      isClient ? response : request,
+    );
+  }
 });

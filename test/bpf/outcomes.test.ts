@@ -52,14 +52,19 @@ const server = (oldState: number, sent: number, received: number, more: Partial<
   received,
   ...more,
 });
-const failed = (error: number, more: Partial<End> = {}): End => client(SYN_SENT, 0, 0, { kind: 'failed', error, ...more });
+const failed = (error: number, more: Partial<End> = {}): End =>
+  client(SYN_SENT, 0, 0, { kind: 'failed', error, ...more });
 const FIN = { had: record.FLOW_FLAG_FIN_RECEIVED };
 const PEER = '10.250.0.2';
 const NOBODY_THERE = '10.250.0.77';
 
 const SCENARIOS: readonly Scenario[] = [
   { name: 'nothing-listens', ends: [failed(ECONNREFUSED, { check: (flow) => flow.unsent === 0 })] },
-  { name: 'syn-timeout', args: [PEER, '10.250.0.11'], ends: [failed(ETIMEDOUT, { check: (flow) => flow.rtoTimeouts > 0 })] },
+  {
+    name: 'syn-timeout',
+    args: [PEER, '10.250.0.11'],
+    ends: [failed(ETIMEDOUT, { check: (flow) => flow.rtoTimeouts > 0 })],
+  },
   { name: 'host-unreachable', args: [NOBODY_THERE], ends: [failed(EHOSTUNREACH)] },
   { name: 'no-route', args: ['10.99.99.1'], ends: [] }, // fails before there is a connection
   { name: 'abandoned', args: [NOBODY_THERE], ends: [failed(0, { check: (flow) => flow.segmentsSent > 0 })] },
@@ -90,7 +95,10 @@ const SCENARIOS: readonly Scenario[] = [
   { name: 'self-connect', ends: [client(CLOSING, 77, 77, FIN)] },
   {
     name: 'killed-owner',
-    ends: [client(FIN_WAIT2, 20, 0, { ...FIN, owner: 'worker' }), server(LAST_ACK, 0, 20, { ...FIN, owner: 'program' })],
+    ends: [
+      client(FIN_WAIT2, 20, 0, { ...FIN, owner: 'worker' }),
+      server(LAST_ACK, 0, 20, { ...FIN, owner: 'program' }),
+    ],
   },
   {
     name: 'fork-server',
@@ -99,7 +107,10 @@ const SCENARIOS: readonly Scenario[] = [
       server(FIN_WAIT2, 9, 9, { ...FIN, owner: 'worker', comm: 'worker1' }),
     ],
   },
-  { name: 'dropped-rights', ends: [client(FIN_WAIT2, 300, 700, { uid: 65_534 }), server(LAST_ACK, 700, 300, { uid: 65_534 })] },
+  {
+    name: 'dropped-rights',
+    ends: [client(FIN_WAIT2, 300, 700, { uid: 65_534 }), server(LAST_ACK, 700, 300, { uid: 65_534 })],
+  },
   {
     name: 'fast-open',
     ends: [client(FIN_WAIT2, 33, 11), server(LAST_ACK, 11, 33), client(FIN_WAIT2, 33, 11), server(LAST_ACK, 11, 33)],
@@ -172,7 +183,10 @@ SCENARIOS.forEach((scenario, i) => {
     const left = [...mine];
     for (const end of scenario.ends) {
       const at = left.findIndex((flow) => mismatch(flow, end, scenario.name) === '');
-      assert.ok(at >= 0, `nothing fits ${JSON.stringify(end)}:\n${left.map((flow) => `${mismatch(flow, end, scenario.name)} in ${show(flow)}`).join('\n')}`);
+      assert.ok(
+        at >= 0,
+        `nothing fits ${JSON.stringify(end)}:\n${left.map((flow) => `${mismatch(flow, end, scenario.name)} in ${show(flow)}`).join('\n')}`,
+      );
       left.splice(at, 1);
     }
     assert.deepEqual(left.map(show), [], 'more records than ends');
