@@ -3,7 +3,12 @@
  * messages over the same history give the same bytes. Runs in a worker.
  */
 import { type ErrorCode, fromUnknown, WeirError } from '../contract/errors.ts';
-import { BATCH_FLOWS_MAX, ENRICHED_FLOWS_MAX, ENRICHED_MESSAGE_BYTES_MAX } from '../contract/limits.ts';
+import {
+  BATCH_FLOWS_MAX,
+  ENRICHED_FLOWS_MAX,
+  ENRICHED_MESSAGE_BYTES_MAX,
+  RAW_MESSAGE_BYTES_MAX,
+} from '../contract/limits.ts';
 import type { Source } from '../schemas/generated/common.ts';
 import { EnrichedFlowColumns, encodeEnrichedBatch } from '../schemas/generated/flows-enriched-v1.ts';
 import { decodeRawBatch, type RawBatch, RawFlowColumns } from '../schemas/generated/flows-raw-v1.ts';
@@ -24,6 +29,8 @@ export interface RawInput {
   readonly value: Uint8Array;
   /** Its hold has ended: it goes out as it is. */
   readonly force: boolean;
+  /** It exceeds what a raw message may have: its bytes are not here. */
+  readonly oversize: boolean;
 }
 
 /** Where the messages come from and what they are joined with. */
@@ -108,8 +115,7 @@ export class Enricher {
       const batch = this.#decode(input);
       if (batch instanceof WeirError) {
         group.refused.push({ offset: input.offset, code: batch.code, message: batch.message });
-        const reason = batch.code === 'WEIR_ENRICHER_RANGE_INVALID' ? 'range_invalid' : 'undecodable';
-        group.sources.push(lostSource(input.offset, input.appendMs, input.headers, reason));
+        group.sources.push(lostSource(input.offset, input.appendMs, input.headers, lossReason(batch.code)));
         continue;
       }
       const needs = this.#joiner.look(batch);
@@ -124,6 +130,10 @@ export class Enricher {
   }
 
   #decode(input: RawInput): RawBatch | WeirError {
+    if (input.oversize) {
+      const message = `raw message ${input.offset} is larger than the ${RAW_MESSAGE_BYTES_MAX} bytes that one may have`;
+      return new WeirError('WEIR_TRANSPORT_MESSAGE_TOO_LARGE', message);
+    }
     try {
       const batch = decodeRawBatch(input.value, this.#raw);
       checkRange(batch, input.headers);
@@ -206,6 +216,11 @@ interface Group {
 /** The same messages once more: what was ready, or forced, is joined without asking. */
 function forced(messages: readonly RawInput[], from: number, to: number): RawInput[] {
   return messages.slice(from, to).map((input) => ({ ...input, force: true }));
+}
+
+function lossReason(code: ErrorCode): string {
+  if (code === 'WEIR_ENRICHER_RANGE_INVALID') return 'range_invalid';
+  return code === 'WEIR_TRANSPORT_MESSAGE_TOO_LARGE' ? 'too_large' : 'undecodable';
 }
 
 function sourceOf(batch: RawBatch, input: RawInput): Source {

@@ -6,6 +6,8 @@ import { HEADER, type Headers } from '../transport/log.ts';
 
 /** A range wider than this is no batch's: 2^32 flows are an hour of the largest fleet on one node. */
 const RANGE_FLOWS_MAX = 2 ** 32;
+/** Names in headers; anybody can write those. */
+const NAME_BYTES_MAX = 256;
 
 /** The stream and range that a message's headers name. */
 export interface HeaderRange {
@@ -21,7 +23,8 @@ export function headerRange(headers: Headers): HeaderRange | null {
   const seq = count(headers[HEADER.seq]);
   const first = count(headers[HEADER.first]);
   const next = count(headers[HEADER.next]);
-  if (ring === '' || seq < 0 || first < 0 || next < first || next - first > RANGE_FLOWS_MAX) return null;
+  if (ring === '' || ring.length > NAME_BYTES_MAX) return null;
+  if (seq < 0 || first < 0 || next < first || next - first > RANGE_FLOWS_MAX) return null;
   return { ring, seq, first, next };
 }
 
@@ -76,7 +79,7 @@ export function lostSource(offset: number, appendMs: number, headers: Headers, r
     appendUs: appendMs * 1000,
     cluster: '',
     network: '',
-    node: headers[HEADER.node] ?? '',
+    node: (headers[HEADER.node] ?? '').slice(0, NAME_BYTES_MAX),
     ring: range?.ring ?? '',
     seq: range?.seq ?? -1,
     first: range?.first ?? 0,
