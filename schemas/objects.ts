@@ -1,5 +1,6 @@
 /**
- * The objects of the lake: their names and what they say of themselves. Written by the sink, read by `verify` and the queries.
+ * The objects of the lake: their names and what they say of themselves. Written by the sink, read by `verify` and
+ * the queries.
  * Names and keys are promises (CONTRACT, Objects). Parsers are defensive: whatever they are given, they answer null.
  */
 
@@ -28,8 +29,10 @@ export interface ObjectName {
 const HOUR_MS = 3_600_000;
 const LOG_ID = /^[A-Za-z0-9_-]{22}$/;
 const HOUR_TEXT = /^dt=(\d{4}-\d{2}-\d{2})\/hour=([01]\d|2[0-3])$/;
-const OBJECT_NAME =
-  /^(flows|losses|ownership)\/(dt=\d{4}-\d{2}-\d{2}\/hour=\d{2})\/(u_[A-Za-z0-9_-]{21}|[A-Za-z0-9-][A-Za-z0-9_-]{21})-(\d{5})-(\d{20})\.(parquet|avro)$/;
+const OBJECT_NAME = new RegExp(
+  '^(flows|losses|ownership)/(dt=\\d{4}-\\d{2}-\\d{2}/hour=\\d{2})/' +
+    '(u_[A-Za-z0-9_-]{21}|[A-Za-z0-9-][A-Za-z0-9_-]{21})-(\\d{5})-(\\d{20})\\.(parquet|avro)$',
+);
 
 export function hourOfMs(unixMs: number): Hour {
   const text = new Date(Math.floor(unixMs / HOUR_MS) * HOUR_MS).toISOString();
@@ -107,7 +110,8 @@ export const GENESIS_VERSION = 1;
 
 export function formatGenesis(genesis: Genesis): string {
   const { logId, firstOffset, hour, format } = genesis;
-  return `${JSON.stringify({ version: GENESIS_VERSION, log: logId, first_offset: firstOffset, hour: formatHour(hour), format })}\n`;
+  const at = formatHour(hour);
+  return `${JSON.stringify({ version: GENESIS_VERSION, log: logId, first_offset: firstOffset, hour: at, format })}\n`;
 }
 
 export function parseGenesis(text: string): Genesis | null {
@@ -126,7 +130,10 @@ export interface StreamState {
   readonly lastMs: number;
 }
 
-/** Stream (ring id; for `ownership` cluster/reporter/epoch) -> state. Never changed in place once it is part of a state. */
+/**
+ * Stream (ring id; for `ownership` cluster/reporter/epoch) -> state. Never changed in place once it is part of a
+ * state.
+ */
 export type StreamMap = ReadonlyMap<string, StreamState>;
 
 /** The chain's state after an object, which the object itself carries. */

@@ -1,4 +1,4 @@
-/** What one table makes of the messages of its topic: the part of a chain that differs between `flows` and `ownership`. */
+/** What one table makes of its topic's messages: the part of a chain that differs between `flows` and `ownership`. */
 import type { WeirError } from '../contract/errors.ts';
 import type { ChainState, ChainTable, LossEntry, StreamMap } from '../schemas/objects.ts';
 import type { Message } from '../transport/log.ts';

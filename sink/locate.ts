@@ -78,7 +78,10 @@ function newestByLog(names: readonly string[], partition: number): Map<string, {
   return newest;
 }
 
-/** Where a topic was made anew within the hour there are several logs; the tail is the one that no seal leads away from. */
+/**
+ * Where a topic was made anew within the hour there are several logs; the tail is the one that no seal leads away
+ * from.
+ */
 async function unsealed(
   store: Store,
   format: TableFormat,

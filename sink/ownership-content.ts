@@ -1,5 +1,6 @@
 /**
- * Ownership messages -> rows of `ownership`. A stream is one epoch of a reporter, numbered by its messages. Rows are the
+ * Ownership messages -> rows of `ownership`. A stream is one epoch of a reporter, numbered by its messages. Rows are
+ * the
  * claims that began or ended (deltas), and a full list only where it tells something new: at the begin of an epoch and
  * after a gap. Heartbeats bring no row.
  */

@@ -1,5 +1,6 @@
 /**
- * One partition on its way into the lake: read from where the chain stands, fold, gather, close between messages, store.
+ * One partition on its way into the lake: read from where the chain stands, fold, gather, close between messages,
+ * store.
  * Everything that decides is in tiling.ts, chain.ts and roll.ts; here is the order of the steps.
  */
 import { WeirError } from '../contract/errors.ts';
@@ -142,7 +143,9 @@ class PartitionRun {
       const where = { topic, partition, offset: message.offset };
       this.#context.logger.error({ ...where, code: error.code, error: error.message }, 'a message was refused');
       if (++this.#refusedInARow >= REFUSED_IN_A_ROW_MAX) {
-        const what = `${this.#refusedInARow} messages of ${topic}-${partition} in a row, the last at offset ${message.offset}: ${error.message}`;
+        const what =
+          `${this.#refusedInARow} messages of ${topic}-${partition} in a row, ` +
+          `the last at offset ${message.offset}: ${error.message}`;
         throw new WeirError('WEIR_SINK_POISON_RATE', what, where, error);
       }
       await this.#patience.until('writing a dead letter', () =>

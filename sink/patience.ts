@@ -14,16 +14,19 @@ export class Patience {
   readonly #logger: Logger;
   readonly #over = new AbortController();
   readonly #done = new AbortController();
-  readonly #gaveUp: Promise<never>;
+  readonly #gaveUp = Promise.withResolvers<never>();
 
   /** From the abort of `taken` on, `graceMs` are left. Call `end` when the work is done. */
   constructor(clock: Clock, logger: Logger, taken: AbortSignal, graceMs: number) {
     this.#clock = clock;
     this.#logger = logger;
-    this.#gaveUp = new Promise((_, reject) => {
-      this.#over.signal.addEventListener('abort', () => reject(new GaveUp('the time to stop is over')), { once: true });
-    });
-    this.#gaveUp.catch(() => undefined);
+    // It may reject when nobody waits.
+    this.#gaveUp.promise.then(
+      () => undefined,
+      () => undefined,
+    );
+    const giveUp = (): void => this.#gaveUp.reject(new GaveUp('the time to stop is over'));
+    this.#over.signal.addEventListener('abort', giveUp, { once: true });
     const start = async (): Promise<void> => {
       await clock.sleep(graceMs, this.#done.signal);
       if (!this.#done.signal.aborted) this.#over.abort();
@@ -38,7 +41,7 @@ export class Patience {
 
   /** The promise, or `GaveUp` when time is over first. */
   bounded<T>(work: Promise<T>): Promise<T> {
-    return Promise.race([work, this.#gaveUp]);
+    return Promise.race([work, this.#gaveUp.promise]);
   }
 
   /** Wait as long as the attempt deserves: 100 ms, doubled up to 10 s. */

@@ -17,7 +17,9 @@ export interface RollLimits {
   readonly lossEntriesMax: number;
   readonly messagesMax: number;
   readonly ageMs: number;
-  /** The age of an object that would have neither rows nor losses: heartbeats must not fill the lake with empty files. */
+  /**
+   * The age of an object that would have neither rows nor losses: heartbeats must not fill the lake with empty files.
+   */
   readonly emptyAgeMs: number;
 }
 

@@ -71,11 +71,15 @@ export async function startSink(options: SinkOptions): Promise<Stage> {
     run(() => new OwnershipContent()),
   );
   const leave = async (): Promise<void> => {
-    await Promise.all([flows.leave(), ownership.leave()]);
+    try {
+      await Promise.all([flows.leave(), ownership.leave()]);
+    } finally {
+      await format.close();
+    }
   };
   let stopping: Promise<void> | null = null;
   const stop = (): Promise<void> => {
-    stopping ??= leave().finally(() => format.close());
+    stopping ??= leave();
     return stopping;
   };
   const done = Promise.all([flows.done, ownership.done]).then(
@@ -86,7 +90,11 @@ export async function startSink(options: SinkOptions): Promise<Stage> {
       throw fromUnknown(error, 'WEIR_INTERNAL', 'the sink failed');
     },
   );
-  done.catch(() => undefined);
+  // Nobody may wait for it before it rejects.
+  done.then(
+    () => undefined,
+    () => undefined,
+  );
   return { name: 'sink', done, stop };
 }
 

@@ -38,7 +38,9 @@ export interface FoldState {
 }
 
 export interface FoldResult {
-  /** taken: its rows and losses are this object's. repeated: seen before. refused: impossible numbers, told as a loss. */
+  /**
+   * taken: its rows and losses are this object's. repeated: seen before. refused: impossible numbers, told as a loss.
+   */
   readonly verdict: 'taken' | 'repeated' | 'refused';
   /** Flow numbers by which the stream went on (gap included). */
   readonly advance: number;
@@ -118,7 +120,9 @@ export function sumAdvance(before: StreamMap, after: StreamMap): number {
   return sum;
 }
 
-/** A dead letter whose headers named no stream: in raw order, so the raw offset tells a repeat. No arithmetic with it. */
+/**
+ * A dead letter whose headers named no stream: in raw order, so the raw offset tells a repeat. No arithmetic with it.
+ */
 function foldUnnamed(
   state: FoldState,
   source: FoldSource,

@@ -3,7 +3,8 @@
 export type AddressScope = 'loopback' | 'link_local' | 'private' | 'shared' | 'public';
 
 /**
- * Numbers distinct addresses from 0. Open addressing on four 32-bit words, grown at half full; 24 to 48 bytes an address.
+ * Numbers distinct addresses from 0. Open addressing on four 32-bit words, grown at half full; 24 to 48 bytes an
+ * address.
  * The bound is twice the rows of the file.
  */
 export class Addresses {

@@ -15,7 +15,9 @@ export type ColumnData =
   | { readonly kind: 'ints'; readonly values: Int32Array; readonly sentinel: boolean }
   /** 0 or 1. */
   | { readonly kind: 'flags'; readonly values: Uint8Array }
-  /** `texts[codes[index[row]]]`; null where index or code is negative. `texts` are distinct, each is used by some row. */
+  /**
+   * `texts[codes[index[row]]]`; null where index or code is negative. `texts` are distinct, each is used by some row.
+   */
   | {
       readonly kind: 'texts';
       readonly index: Int32Array;

@@ -70,7 +70,11 @@ class ParquetFormat implements TableFormat {
 
   write(table: TableData, file: string, metadata: Readonly<Record<string, string>>): Promise<void> {
     const done = this.#last.then(() => this.#write(table, file, metadata));
-    this.#last = done.catch(() => undefined);
+    // The next file waits for this one; whether it failed is the caller's to know.
+    this.#last = done.then(
+      () => undefined,
+      () => undefined,
+    );
     return done;
   }
 

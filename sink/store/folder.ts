@@ -18,7 +18,8 @@ const DURABLE_FOLDERS_MAX = 1000;
 
 /**
  * Open (and make) the folder, remove what dead processes left in `_tmp/`, and probe that the file system honours the
- * condition. Fails: WEIR_SINK_STORE_CONDITION, WEIR_SINK_STORE_RIGHTS, WEIR_SINK_STORE_FULL, WEIR_SINK_STORE_UNAVAILABLE.
+ * condition. Fails: WEIR_SINK_STORE_CONDITION, WEIR_SINK_STORE_RIGHTS, WEIR_SINK_STORE_FULL,
+ * WEIR_SINK_STORE_UNAVAILABLE.
  */
 export async function openFolderStore(folder: string): Promise<Store> {
   const store = new FolderStore(resolve(folder));

@@ -4,6 +4,7 @@
  */
 import { readdir, readFile, readlink, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemClock } from '../../contract/clock.ts';
 import { isFileSystemError } from './file-errors.ts';
 
 /** A maker in another pid namespace, or before a reboot, cannot be asked: its files go after this. */
@@ -27,7 +28,7 @@ function nextNumber(): number {
 }
 
 /** Remove the files of dead makers; others (and names that are not of this form) stay. Returns how many went. */
-export async function removeLeftovers(folder: string): Promise<number> {
+export async function removeLeftovers(folder: string, nowMs: number = systemClock.nowMs()): Promise<number> {
   const here = await ownPlace();
   let removed = 0;
   for (const name of await readdir(folder)) {
@@ -38,7 +39,7 @@ export async function removeLeftovers(folder: string): Promise<number> {
     const dead =
       `${boot}-${namespace}` === here
         ? (await processStart(Number(pid))) !== start
-        : await isOlder(file, FOREIGN_AGE_MS);
+        : await isOlder(file, nowMs - FOREIGN_AGE_MS);
     if (!dead) continue;
     await rm(file, { force: true });
     removed++;
@@ -75,9 +76,9 @@ async function readOr(file: string, otherwise: string): Promise<string> {
   }
 }
 
-async function isOlder(file: string, ageMs: number): Promise<boolean> {
+async function isOlder(file: string, thanMs: number): Promise<boolean> {
   try {
-    return Date.now() - (await stat(file)).mtimeMs > ageMs;
+    return (await stat(file)).mtimeMs < thanMs;
   } catch (error) {
     if (isFileSystemError(error, 'ENOENT')) return false;
     throw error;

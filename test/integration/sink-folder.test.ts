@@ -13,7 +13,7 @@ import { OwnershipKind, Method, ReporterKind } from '../../schemas/generated/com
 import { encodeEnrichedBatch } from '../../schemas/generated/flows-enriched-v1.ts';
 import { ClaimColumns, encodeOwnershipMessage } from '../../schemas/generated/ownership-v1.ts';
 import { parseFileMetadata, parseObjectName, sumLosses } from '../../schemas/objects.ts';
-import { type ColumnType, FLOWS, LOSSES, OWNERSHIP } from '../../schemas/tables.ts';
+import { FLOWS, LOSSES, OWNERSHIP } from '../../schemas/tables.ts';
 import { startSink } from '../../sink/run.ts';
 import { openFolderStore } from '../../sink/store/folder.ts';
 import { enrichedBatch, ipv4, workload } from '../fixtures/enriched.ts';
@@ -22,7 +22,7 @@ import { MemoryBroker } from '../fixtures/memory-log.ts';
 const TOPIC = { partitions: 1, retentionMs: null, retentionBytes: null, messageBytesMax: 1 << 22 };
 
 /** What a reader that knows nothing of Weir sees of a column's type. */
-function typeOf(metadata: FileMetaData, name: string): ColumnType | string {
+function typeOf(metadata: FileMetaData, name: string): string {
   const element = metadata.schema.find((entry) => entry.name === name);
   if (element?.logical_type?.type === 'TIMESTAMP') {
     const { isAdjustedToUTC, unit } = element.logical_type;
@@ -170,8 +170,9 @@ describe('a sink on a folder', () => {
 
   it('sorts the rows of a file by destination, source and end', async () => {
     for (const { rows } of await readTable(lake, 'flows')) {
-      const keys = rows.map((row) =>
-        [row['dst_workload'] ?? '', row['src_workload'] ?? '', (row['end_time'] as Date).toISOString()].join(' '),
+      const keys = rows.map(
+        (row) =>
+          `${(row['dst_workload'] as string | null) ?? ''} ${(row['src_workload'] as string | null) ?? ''} ${(row['end_time'] as Date).toISOString()}`,
       );
       assert.deepEqual(keys, keys.toSorted());
     }
