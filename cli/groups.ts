@@ -5,6 +5,10 @@ import type { ChainTable } from '../schemas/objects.ts';
 export const enricherGroup = (config: Pick<Config, 'transport.topicPrefix'>): string =>
   `${config['transport.topicPrefix']}enricher`;
 
+/** As the enricher joins it (enricher/run.ts): with the raw topic's id. */
+export const enricherGroupOf = (config: Pick<Config, 'transport.topicPrefix'>, rawTopicId: string): string =>
+  `${enricherGroup(config)}.${rawTopicId}`;
+
 export const sinkGroup = (config: Pick<Config, 'transport.topicPrefix'>): string =>
   `${config['transport.topicPrefix']}sink`;
 

@@ -1,14 +1,20 @@
 /** All stages in one process: started consumers first, ended producers first, so that nothing is left on the way. */
 import type { Stage } from '../contract/stage.ts';
-import { awaitCommitted } from './drain.ts';
+import { awaitCommitted, type WatchedLog, watchReads } from './drain.ts';
 import { startEnricherFrom } from './enricher-parts.ts';
-import { enricherGroup, sinkGroupOf } from './groups.ts';
+import { enricherGroupOf } from './groups.ts';
 import { startSinkFrom } from './sink-parts.ts';
 import type { StageParts } from './stage-process.ts';
 import { topicName } from './topics.ts';
 
-/** Beside the enricher's hold, and beside the sink's flush age: what the way itself may take when the machine is busy. */
+/** Beside the enricher's hold: what the way itself may take when the machine is busy. */
 const SLACK_MS = 15_000;
+
+interface Stages {
+  readonly sidecar: Stage;
+  readonly enricher: Stage;
+  readonly sink: Stage;
+}
 
 export interface Pipeline {
   /** Rejects when a stage cannot go on; resolves when the sidecar has ended by itself (a playback). */
@@ -28,7 +34,8 @@ export async function startPipeline(
   const of = (stage: Stage['name']): StageParts => ({ ...parts, logger: parts.logger.child({ stage }) });
   const started: Stage[] = [];
   try {
-    const sink = await startSinkFrom(of('sink'), lake);
+    const reading = watchReads(parts.log);
+    const sink = await startSinkFrom({ ...of('sink'), log: reading.log }, lake);
     started.push(sink.stage);
     const enricher = await startEnricherFrom(of('enricher'));
     started.push(enricher.stage);
@@ -36,7 +43,7 @@ export async function startPipeline(
     started.push(sidecar.stage);
     return {
       ended: endOfAny(sidecar.stage, [enricher.stage, sink.stage]),
-      stop: () => stopInOrder(parts, sidecar.stage, enricher.stage, sink.stage),
+      stop: () => stopInOrder(parts, reading, { sidecar: sidecar.stage, enricher: enricher.stage, sink: sink.stage }),
       abandon: async () => {
         const stops = started.reverse().map((stage) => stage.stop());
         for (const { reason } of (await Promise.allSettled(stops)).filter((stop) => stop.status === 'rejected')) {
@@ -58,21 +65,21 @@ function endOfAny(sidecar: Stage, others: readonly Stage[]): Promise<void> {
   return ended;
 }
 
-async function stopInOrder(parts: StageParts, sidecar: Stage, enricher: Stage, sink: Stage): Promise<boolean> {
+async function stopInOrder(parts: StageParts, reading: WatchedLog, stages: Stages): Promise<boolean> {
   const { log, clock, config } = parts;
-  const committed = (group: string, topic: 'raw' | 'enriched' | 'ownership', limitMs: number): Promise<boolean> =>
-    awaitCommitted(log, clock, group, topicName(config, topic), limitMs + SLACK_MS);
   let whole = true;
   try {
-    await sidecar.stop();
-    whole = await committed(enricherGroup(config), 'raw', config['enricher.hold']);
+    await stages.sidecar.stop();
+    const raw = topicName(config, 'raw');
+    const group = enricherGroupOf(config, (await log.describe(raw)).id);
+    whole = await awaitCommitted(log, clock, group, raw, config['enricher.hold'] + SLACK_MS);
   } finally {
-    await enricher.stop();
-    const flushMs = config['lake.flushAge'];
-    const flows = await committed(sinkGroupOf(config, 'flows'), 'enriched', flushMs);
-    const ownership = await committed(sinkGroupOf(config, 'ownership'), 'ownership', flushMs);
-    whole = whole && flows && ownership;
-    await sink.stop();
+    await stages.enricher.stop();
+    // What the sink has taken is stored when it stops, however young.
+    const flows = await reading.awaitTaken(clock, topicName(config, 'enriched'), SLACK_MS);
+    const claims = await reading.awaitTaken(clock, topicName(config, 'ownership'), SLACK_MS);
+    whole = whole && flows && claims;
+    await stages.sink.stop();
   }
   return whole;
 }

@@ -1,6 +1,7 @@
 import type { VerifyReport } from '../../explore/verify.ts';
+import type { ChainTable } from '../../schemas/objects.ts';
 import { choiceFlag, type Command, type Invocation, type Status } from '../command.ts';
-import { sinkGroup } from '../groups.ts';
+import { sinkGroupOf } from '../groups.ts';
 import { type Format, FORMATS, printLine, printRows } from '../output.ts';
 import { openLog, openReading } from '../reading.ts';
 
@@ -38,7 +39,7 @@ async function run(invocation: Invocation): Promise<Status> {
   try {
     const { verifyLake } = await import('../../explore/verify.ts');
     const topicPrefix = config['transport.topicPrefix'];
-    const options = { store, topicPrefix, sinkGroup: sinkGroup(config) };
+    const options = { store, topicPrefix, sinkGroup: (table: ChainTable) => sinkGroupOf(config, table) };
     const report = await verifyLake(log === undefined ? options : { ...options, log });
     print(report, where, format);
     return report.ok ? 0 : 1;
