@@ -45,6 +45,8 @@ export const FRAME_BYTES = 8;
 const TWO_32 = 0x1_0000_0000;
 /** High words from here on make more than 2^53. */
 const HIGH_MAX = 1 << 21;
+/** High words of ns whose us still fit 2^53. */
+const BOOT_HIGH_MAX = 2_000_000_000;
 const INT_MAX = 0x7fff_ffff;
 const NO_SAMPLE = 0xffff_ffff;
 
@@ -211,9 +213,9 @@ function u64(words: Uint32Array, at: number): number {
 
 /**
  * Nanoseconds to whole microseconds without passing 2^53, which boot clocks do after 104 days:
- * 2^32 ns are 4,294,967 us and 296 ns. -1 for a clock of more than 2^53 us.
+ * 2^32 ns are 4,294,967 us and 296 ns. -1 for a clock of more than 270 years.
  */
 function bootUs(words: Uint32Array, at: number): number {
   const high = words[at + 1]!;
-  return high >= HIGH_MAX ? -1 : high * 4_294_967 + Math.floor((high * 296 + words[at]!) / 1000);
+  return high >= BOOT_HIGH_MAX ? -1 : high * 4_294_967 + Math.floor((high * 296 + words[at]!) / 1000);
 }

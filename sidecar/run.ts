@@ -44,6 +44,8 @@ class Sidecar implements Stage {
   readonly #stopping = new AbortController();
   #flows: FlowPipeline | null = null;
   #settle: { resolve: () => void; reject: (error: WeirError) => void } | null = null;
+  #reporting: Promise<void> | null = null;
+  #failure: WeirError | null = null;
   #listens: ListenEvent[] = [];
   #drainedUs = 0;
   #nextScanMs = 0;
@@ -92,7 +94,7 @@ class Sidecar implements Stage {
     this.#scannedMs = nowMs;
     this.#nextScanMs = nowMs + this.#options.scanMs;
     this.#nextReportMs = nowMs + this.#options.intervalMs;
-    await source.reportOpen();
+    this.#report();
     logger.info({ node, source: source.kind, ring: start.ringId, partition: this.#partition }, 'sidecar started');
     void this.#run(this.#flows);
   }
@@ -106,10 +108,12 @@ class Sidecar implements Stage {
     try {
       while (!this.#stopping.signal.aborted && !this.#options.source.ended) {
         await this.#turn(flows);
+        // A playback waits for the log, so that its batches do not depend on how fast that was.
+        if (this.#options.source.kind === 'recording') await Promise.all([this.#raw.idle(), this.#ownership.idle()]);
         await this.#clock.sleep(this.#options.ringPollMs, this.#stopping.signal);
       }
       await this.#finish(flows);
-      const failure = this.#raw.failure ?? this.#ownership.failure;
+      const failure = this.#failure ?? this.#raw.failure ?? this.#ownership.failure;
       if (failure !== null) throw failure;
       this.#settle?.resolve();
     } catch (cause) {
@@ -127,10 +131,23 @@ class Sidecar implements Stage {
     const nowMs = this.#clock.nowMs();
     if (nowMs >= this.#nextReportMs) {
       this.#nextReportMs = nowMs + this.#options.intervalMs;
-      await this.#options.source.reportOpen();
+      this.#report();
     }
     this.#claims.speak(nowMs, this.#drainedUs);
     flows.flush(nowMs);
+  }
+
+  /** Runs beside the reading: it waits for room in the ring. */
+  #report(): void {
+    this.#reporting ??= this.#options.source
+      .reportOpen()
+      .catch((cause: unknown) => {
+        this.#failure ??= fromUnknown(cause, 'WEIR_INTERNAL', 'open connections could not be reported');
+        this.#stopping.abort();
+      })
+      .finally(() => {
+        this.#reporting = null;
+      });
   }
 
   /** True when the ring is empty. */
@@ -160,11 +177,22 @@ class Sidecar implements Stage {
     this.#nextScanMs = this.#scannedMs + Math.max(this.#options.scanMs, tookMs / SCAN_SHARE);
   }
 
+  /** A walk over open connections waits for room in the ring, so somebody must read. */
+  async #readWhileReporting(flows: FlowPipeline): Promise<void> {
+    while (this.#reporting !== null && this.#failure === null) {
+      this.#read(flows);
+      flows.flush(this.#clock.nowMs());
+      await Promise.race([this.#reporting, this.#options.clock.sleep(10)]);
+    }
+  }
+
   /** What was captured is delivered: the open connections' last report, the ring's rest, a last look, goodbye. */
   async #finish(flows: FlowPipeline): Promise<void> {
     const { source, host, clock, logger } = this.#options;
     const untilMs = clock.nowMs() + STOP_MS;
-    if (!source.ended) await source.reportOpen();
+    await this.#readWhileReporting(flows);
+    this.#report();
+    await this.#readWhileReporting(flows);
     await source.detach();
     while (!this.#read(flows) && clock.nowMs() < untilMs && this.#raw.failure === null) {
       flows.flush(this.#clock.nowMs());

@@ -55,6 +55,11 @@ export class Sender {
     this.#running ??= this.#run();
   }
 
+  /** Resolves when nothing waits, or it gave up. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
   /** Resolves when nothing waits, when the sender gave up, or after `timeoutMs`; true when nothing waits. */
   async drained(timeoutMs: number): Promise<boolean> {
     const timer = new AbortController();

@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { systemClock } from '../../contract/clock.ts';
+import { silentLogger } from '../../contract/log.ts';
+import { silentMeter } from '../../contract/meter.ts';
+import { Method, OwnershipKind } from '../../schemas/generated/common.ts';
+import { decodeRawBatch } from '../../schemas/generated/flows-raw-v1.ts';
+import { decodeOwnershipMessage } from '../../schemas/generated/ownership-v1.ts';
+import { FLOW_ROLE_SERVER } from '../../schemas/generated/record-offsets.ts';
+import type { SidecarOptions } from '../../sidecar/options.ts';
+import { startSidecar } from '../../sidecar/run.ts';
+import { HEADER, type Log, type Message, type Offset } from '../../transport/log.ts';
+import { WeirError } from '../../contract/errors.ts';
+import { BOOT_TO_UNIX_US, FakeHost, FakeSource, listenerOf, namespaceOf } from '../fixtures/fake-machine.ts';
+import { MemoryBroker, type LogFaults } from '../fixtures/memory-log.ts';
+import { flowRecord, listenRecord } from '../fixtures/ring-bytes.ts';
+
+const RAW = 'weir.flows.raw.v1';
+const OWNERSHIP = 'weir.ownership.v1';
+
+async function topics(broker: MemoryBroker, faults: LogFaults = {}): Promise<Log> {
+  const log = broker.client(faults);
+  await log.ensureTopics([
+    { name: RAW, partitions: 2, retentionMs: null, retentionBytes: null, messageBytesMax: 1 << 20 },
+    { name: OWNERSHIP, partitions: 1, retentionMs: null, retentionBytes: null, messageBytesMax: 1 << 20 },
+  ]);
+  return log;
+}
+
+async function messagesOf(log: Log, topic: string): Promise<Message[]> {
+  const messages: Message[] = [];
+  const { partitions } = await log.describe(topic);
+  for (const partition of partitions.keys()) {
+    const options = { messagesMax: 10_000, bytesMax: 1 << 28, waitMs: 0 };
+    messages.push(...(await log.read(topic, partition, 0 as Offset, options)).messages);
+  }
+  return messages;
+}
+
+function machine(): { source: FakeSource; host: FakeHost } {
+  const host = new FakeHost('node-a', () => Date.now() * 1000);
+  host.paths.set(11, '/demo/node-a/checkout');
+  host.paths.set(22, '/demo/node-a/db');
+  host.namespaces = [namespaceOf(1, ['10.0.0.1/24'], [11]), namespaceOf(2, ['10.0.0.2/24'], [22])];
+  host.listeners = [listenerOf(2, '0.0.0.0', 80, 22)];
+  return { source: new FakeSource(), host };
+}
+
+function optionsOf(log: Log, source: FakeSource, host: FakeHost): SidecarOptions {
+  return {
+    log,
+    source,
+    host,
+    clock: systemClock,
+    logger: silentLogger,
+    meter: silentMeter,
+    cluster: 'test',
+    network: 'test',
+    node: 'node-a',
+    rawTopic: RAW,
+    ownershipTopic: OWNERSHIP,
+    batchFlows: 100,
+    batchAgeMs: 50,
+    intervalMs: 60_000,
+    heartbeatMs: 40,
+    scanMs: 20,
+    ringPollMs: 5,
+  };
+}
+
+test('what the ring gives arrives as rows with both owners, and the ring is released', async () => {
+  const log = await topics(new MemoryBroker());
+  const { source, host } = machine();
+  const sidecar = await startSidecar(optionsOf(log, source, host));
+  for (let i = 0; i < 250; i++) {
+    source.emit(flowRecord({ cookie: BigInt(2 * i + 1), cgroupId: 11n, netns: 1, localPort: 30_000 + i }));
+    const server = { cookie: BigInt(2 * i + 2), cgroupId: 22n, netns: 2, role: FLOW_ROLE_SERVER };
+    const ends = { local: '10.0.0.2', remote: '10.0.0.1', localPort: 80, remotePort: 30_000 + i };
+    source.emit(flowRecord({ ...server, ...ends, comm: 'postgres' }));
+  }
+  await sidecar.stop();
+
+  const messages = await messagesOf(log, RAW);
+  let next = 0;
+  let rows = 0;
+  for (const message of messages) {
+    const batch = decodeRawBatch(message.value);
+    assert.equal(batch.first, next);
+    assert.equal(message.headers[HEADER.next], String(batch.next));
+    assert.equal(message.headers[HEADER.ring], batch.ring);
+    next = batch.next;
+    rows += batch.flows.length;
+    for (let row = 0; row < batch.flows.length; row++) {
+      const local = batch.workloads[batch.flows.localWorkload[row]!]!.name;
+      const remote = batch.workloads[batch.flows.remoteWorkload[row]!]!.name;
+      assert.deepEqual([local, remote].sort(), ['checkout', 'db']);
+      assert.equal(batch.flows.remoteMethod[row], Method.peer);
+      assert.equal(batch.processes[batch.flows.process[row]!]!.name, local === 'db' ? 'postgres' : 'curl');
+    }
+  }
+  assert.equal(rows, 500);
+  assert.equal(next, 500);
+  assert.equal(source.released, 500 * 264);
+  assert.ok(source.detached && source.stopped);
+});
+
+test('claims begin with a full list, go on with heartbeats and end with a goodbye', async () => {
+  const log = await topics(new MemoryBroker());
+  const { source, host } = machine();
+  const sidecar = await startSidecar(optionsOf(log, source, host));
+  await systemClock.sleep(120);
+  host.namespaces = [...host.namespaces, namespaceOf(3, ['10.0.0.3/24'], [33])];
+  host.paths.set(33, '/demo/node-a/cart');
+  await systemClock.sleep(60);
+  await sidecar.stop();
+
+  const messages = (await messagesOf(log, OWNERSHIP)).map(({ value }) => decodeOwnershipMessage(value));
+  const kinds = messages.map(({ kind }) => kind);
+  assert.equal(kinds[0], OwnershipKind.full);
+  assert.ok(kinds.includes(OwnershipKind.asOf));
+  assert.equal(kinds.at(-1), OwnershipKind.goodbye);
+  messages.forEach((message, i) => assert.equal(message.seq, i));
+  messages.forEach((message, i) => assert.ok(i === 0 || message.asOfUs >= messages[i - 1]!.asOfUs));
+  const delta = messages.find(({ kind }) => kind === OwnershipKind.delta);
+  assert.ok(delta !== undefined);
+  assert.deepEqual(
+    delta.workloads.map(({ name }) => name),
+    ['cart'],
+  );
+  assert.ok(delta.claims.earliestUs[0]! < delta.claims.fromUs[0]!);
+});
+
+test('a listen record makes the sidecar look at once', async () => {
+  const log = await topics(new MemoryBroker());
+  const { source, host } = machine();
+  host.namespaces = [namespaceOf(1, ['10.0.0.1/24'], [11, 22])];
+  const sidecar = await startSidecar({ ...optionsOf(log, source, host), scanMs: 10_000 });
+  host.listeners = [...host.listeners, listenerOf(1, '10.0.0.1', 8080, 22)];
+  const atUs = Date.now() * 1000 - BOOT_TO_UNIX_US + 1000;
+  source.emit(listenRecord({ netns: 1, port: 8080, cgroupId: 22n, pid: 5, atNs: BigInt(atUs) * 1000n }), {
+    flow: false,
+  });
+  await systemClock.sleep(150);
+  const deltas = (await messagesOf(log, OWNERSHIP))
+    .map(({ value }) => decodeOwnershipMessage(value))
+    .filter(({ kind }) => kind === OwnershipKind.delta);
+  await sidecar.stop();
+  assert.equal(deltas.length, 1);
+  assert.equal(deltas[0]!.claims.port[0], 8080);
+  assert.equal(deltas[0]!.claims.fromUs[0], atUs + BOOT_TO_UNIX_US);
+  assert.deepEqual(host.hints[0]?.pid, 5);
+});
+
+test('while the log is away nothing is released, drops are told, and the same bytes are sent again', async () => {
+  let away = false;
+  const tried: Uint8Array[] = [];
+  const log = await topics(new MemoryBroker(), {
+    before: ({ method, topic, messages }) => {
+      if (method !== 'produce' || topic !== RAW) return;
+      tried.push(messages[0]!.value);
+      if (away) throw new WeirError('WEIR_TRANSPORT_UNAVAILABLE', 'away');
+    },
+  });
+  const source = new FakeSource({ ringBytes: 264 * 1000 });
+  const { host } = machine();
+  const sidecar = await startSidecar(optionsOf(log, source, host));
+  away = true;
+  for (let i = 0; i < 5000; i++) source.emit(flowRecord({ cookie: BigInt(i + 1), cgroupId: 11n, netns: 1 }));
+  await systemClock.sleep(400);
+  assert.equal(source.released, 0);
+  away = false;
+  await systemClock.sleep(500);
+  await sidecar.stop();
+  assert.ok(tried.length > 2);
+  assert.deepEqual(tried[0], tried[1]);
+
+  let rows = 0;
+  let lost = 0;
+  let next = 0;
+  for (const { value } of await messagesOf(log, RAW)) {
+    const batch = decodeRawBatch(value);
+    assert.equal(batch.first, next);
+    next = batch.next;
+    rows += batch.flows.length;
+    for (const { reason, flows } of batch.losses) {
+      assert.equal(reason, 'ring_full');
+      lost += flows;
+    }
+  }
+  assert.equal(source.made, 5000);
+  assert.equal(lost, source.dropped);
+  assert.equal(rows + lost, 5000);
+  assert.equal(next, 5000);
+});
+
+test('an idle sidecar that stops sends one empty batch with the total', async () => {
+  const log = await topics(new MemoryBroker());
+  const { source, host } = machine();
+  const sidecar = await startSidecar(optionsOf(log, source, host));
+  await sidecar.stop();
+  const batches = (await messagesOf(log, RAW)).map(({ value }) => decodeRawBatch(value));
+  assert.deepEqual(
+    batches.map(({ seq, first, next }) => [seq, first, next]),
+    [[0, 0, 0]],
+  );
+});
+
+test('an error of the log that is not one to try again ends the sidecar with it', async () => {
+  const log = await topics(new MemoryBroker(), {
+    before: ({ method, topic }) => {
+      if (method === 'produce' && topic === RAW) throw new WeirError('WEIR_TRANSPORT_CORRUPT', 'damaged');
+    },
+  });
+  const { source, host } = machine();
+  const sidecar = await startSidecar(optionsOf(log, source, host));
+  source.emit(flowRecord());
+  await assert.rejects(sidecar.done, { code: 'WEIR_TRANSPORT_CORRUPT' });
+  assert.ok(source.stopped);
+});
