@@ -11,13 +11,13 @@ import { topicName } from './topics.ts';
 const SLACK_MS = 15_000;
 
 interface Stages {
-  readonly sidecar: Stage;
+  readonly sidecars: readonly Stage[];
   readonly enricher: Stage;
   readonly sink: Stage;
 }
 
 export interface Pipeline {
-  /** Rejects when a stage cannot go on; resolves when the sidecar has ended by itself (a playback). */
+  /** Rejects when a stage cannot go on; resolves when the sidecars have ended by themselves (a playback). */
   readonly ended: Promise<void>;
   /** Deliver what was captured into the lake, then stop. False: a stage did not get to the end in time. */
   stop(): Promise<boolean>;
@@ -25,11 +25,11 @@ export interface Pipeline {
   abandon(): Promise<void>;
 }
 
-/** `startSidecar` is given the parts of that stage: capture on this machine, or a playback. */
+/** `startSidecars`: capture on this machine, or the nodes of a recording. */
 export async function startPipeline(
   parts: StageParts,
   lake: string,
-  startSidecar: (parts: StageParts) => Promise<{ readonly stage: Stage }>,
+  startSidecars: (parts: StageParts) => Promise<readonly Stage[]>,
 ): Promise<Pipeline> {
   const of = (stage: Stage['name']): StageParts => ({ ...parts, logger: parts.logger.child({ stage }) });
   const started: Stage[] = [];
@@ -39,11 +39,12 @@ export async function startPipeline(
     started.push(sink.stage);
     const enricher = await startEnricherFrom(of('enricher'));
     started.push(enricher.stage);
-    const sidecar = await startSidecar(of('sidecar'));
-    started.push(sidecar.stage);
+    const sidecars = await startSidecars(of('sidecar'));
+    started.push(...sidecars);
+    const stages: Stages = { sidecars, enricher: enricher.stage, sink: sink.stage };
     return {
-      ended: endOfAny(sidecar.stage, [enricher.stage, sink.stage]),
-      stop: () => stopInOrder(parts, reading, { sidecar: sidecar.stage, enricher: enricher.stage, sink: sink.stage }),
+      ended: endOfAny(stages),
+      stop: () => stopInOrder(parts, reading, stages),
       abandon: async () => {
         const stops = started.reverse().map((stage) => stage.stop());
         for (const { reason } of (await Promise.allSettled(stops)).filter((stop) => stop.status === 'rejected')) {
@@ -57,10 +58,10 @@ export async function startPipeline(
   }
 }
 
-function endOfAny(sidecar: Stage, others: readonly Stage[]): Promise<void> {
-  // A stage that ends without an error was stopped; only the sidecar ends by itself.
-  const failures = others.map((stage) => stage.done.then(() => new Promise<void>(() => undefined)));
-  const ended = Promise.race([sidecar.done, ...failures]);
+function endOfAny({ sidecars, enricher, sink }: Stages): Promise<void> {
+  // A stage that ends without an error was stopped; only sidecars end by themselves.
+  const failures = [enricher, sink].map((stage) => stage.done.then(() => new Promise<void>(() => undefined)));
+  const ended = Promise.race([Promise.all(sidecars.map((stage) => stage.done)), ...failures]).then(() => undefined);
   ended.catch(() => undefined); // whoever waits for it is told
   return ended;
 }
@@ -69,7 +70,7 @@ async function stopInOrder(parts: StageParts, reading: WatchedLog, stages: Stage
   const { log, clock, config } = parts;
   let whole = true;
   try {
-    await stages.sidecar.stop();
+    await Promise.all(stages.sidecars.map((stage) => stage.stop()));
     const raw = topicName(config, 'raw');
     const group = enricherGroupOf(config, (await log.describe(raw)).id);
     whole = await awaitCommitted(log, clock, group, raw, config['enricher.hold'] + SLACK_MS);

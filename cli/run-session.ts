@@ -1,6 +1,7 @@
 /** `weir run`: the pipeline on one data folder, from start to the last object. */
 import { join } from 'node:path';
 import { systemClock } from '../contract/clock.ts';
+import type { Stage } from '../contract/stage.ts';
 import { formatTailLine, tailFlows } from '../explore/tail.ts';
 import type { Invocation, Status } from './command.ts';
 import type { DataFolder } from './data-folder.ts';
@@ -12,7 +13,7 @@ import { printLine, printNotice } from './output.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
 import { LOG_FILE, openLog } from './reading.ts';
 import { openMachine, refuseSpool, startSidecarFrom } from './sidecar-parts.ts';
-import { createMeter, type StageParts, type StageRun } from './stage-process.ts';
+import { createMeter, type StageParts } from './stage-process.ts';
 import { formatCell } from './table.ts';
 import { topicName, topicSpecs } from './topics.ts';
 
@@ -56,11 +57,10 @@ export async function runSession(folder: DataFolder, { config, signal }: Invocat
   }
 }
 
-async function startSource(parts: StageParts, { recording }: RunPlan): Promise<StageRun> {
-  if (recording === null) return startSidecarFrom(parts, openMachine(parts.config, parts.logger));
-  const { openPlayback } = await import('./playback.ts');
-  const { machine, playback } = await openPlayback(recording, parts.config);
-  return startSidecarFrom(parts, machine, playback);
+async function startSource(parts: StageParts, { recording }: RunPlan): Promise<readonly Stage[]> {
+  if (recording === null) return [(await startSidecarFrom(parts, openMachine(parts.config, parts.logger))).stage];
+  const { startPlayback } = await import('./playback.ts');
+  return startPlayback(parts, recording);
 }
 
 async function runToEnd(
