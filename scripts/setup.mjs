@@ -1,4 +1,4 @@
-// All set-up of a clone: the npm packages (among them the pinned Node 24) and the capture addon.
+// All set-up of a clone: the npm packages (among them the pinned Node 24), the capture addon, the demo's traffic program.
 // Changes nothing outside the clone; a second run does nothing. Plain JavaScript for Node 20, no dependencies.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -75,11 +75,13 @@ async function installPackages() {
   writeFileSync(stampPath, `${wanted}\n`);
 }
 
-/** Build the capture addon; it decides itself whether there is anything to do. False: capture is unavailable. */
+/** Build the capture addon and the demo's traffic program, each where it is stale. False: capture is unavailable. */
 async function buildAddonOrSay(required) {
   const { buildAddon } = await import('./build-addon.mjs');
   try {
     if (buildAddon()) say('set-up: gcc compiled the capture addon into build/');
+    const { buildTraffic } = await import('./build-traffic.mjs');
+    if (buildTraffic()) say('set-up: gcc compiled the traffic program of the demo into build/');
     return true;
   } catch (error) {
     if (required) fail(`set-up: ${error.message}`);

@@ -8,9 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SOURCE_PORT_FIRST 20000
-#define SOURCE_PORT_COUNT 40000
-
 struct call {
 	const struct call_plan *plan;
 	int source_port;
@@ -115,6 +112,7 @@ static void *call_thread(void *argument)
 		finish(fd, c, got, opened_us, sent, received);
 	}
 	free(c);
+	atomic_fetch_sub(&open_calls, 1);
 	atomic_fetch_sub(&open_ends, 1);
 	return NULL;
 }
@@ -131,10 +129,12 @@ void *caller_thread(void *argument)
 			break;
 		c = malloc(sizeof(*c));
 		c->plan = plan;
-		c->source_port = SOURCE_PORT_FIRST + atomic_fetch_add(&next_port, 1) % SOURCE_PORT_COUNT;
+		c->source_port = source_port_first + atomic_fetch_add(&next_port, 1) % source_port_count;
 		atomic_fetch_add(&open_ends, 1);
+		atomic_fetch_add(&open_calls, 1);
 		start_thread(call_thread, c);
 	}
+	atomic_fetch_sub(&open_calls, 1);
 	atomic_fetch_sub(&open_ends, 1);
 	return NULL;
 }

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +19,9 @@ int truth_fd;
 int64_t start_us;
 atomic_int stopping;
 atomic_int open_ends;
+atomic_int open_calls;
+int source_port_first = 20000;
+int source_port_count = 10000;
 
 static struct listen_plan listens[PLAN_LINES_MAX];
 static struct call_plan calls[PLAN_LINES_MAX];
@@ -51,14 +55,22 @@ static void parse_line(char *line)
 		c->reply_bytes = reply;
 		parse_address(&c->from, family, a, 0);
 		parse_address(&c->to, family, b, c->port);
-	} else {
+	} else if (sscanf(line, "ports %d %d", &source_port_first, &source_port_count) != 2) {
 		fail("bad plan line", line);
 	}
+}
+
+/* The director of the demo waits for these lines. */
+static void say(const char *word)
+{
+	printf("%s\n", word);
+	fflush(stdout);
 }
 
 int main(int argc, char **argv)
 {
 	char line[512];
+	int called = 0;
 	struct sigaction on_end = { .sa_handler = on_term };
 
 	if (argc != 3) {
@@ -66,6 +78,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	workload_name = argv[1];
+	prctl(PR_SET_NAME, workload_name);
 	truth_fd = open(argv[2], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (truth_fd < 0)
 		fail(argv[2], strerror(errno));
@@ -75,7 +88,9 @@ int main(int argc, char **argv)
 		line[strcspn(line, "\n")] = 0;
 		if (strcmp(line, "start") == 0)
 			break;
-		if (line[0])
+		if (strcmp(line, "planned") == 0)
+			say("ready");
+		else if (line[0])
 			parse_line(line);
 	}
 	start_us = now_us();
@@ -83,10 +98,16 @@ int main(int argc, char **argv)
 		start_thread(listen_thread, &listens[i]);
 	for (int i = 0; i < call_count; i++) {
 		atomic_fetch_add(&open_ends, 1);
+		atomic_fetch_add(&open_calls, 1);
 		start_thread(caller_thread, &calls[i]);
 	}
-	while (!stopping)
+	while (!stopping) {
 		usleep(20000);
+		if (!called && open_calls == 0) {
+			called = 1;
+			say("called");
+		}
+	}
 	/* At most 10 s for the ends that are still open. */
 	for (int i = 0; i < 500 && open_ends > 0; i++)
 		usleep(20000);

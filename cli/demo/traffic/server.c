@@ -4,8 +4,10 @@
 #include "traffic.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,6 +63,15 @@ static void *serve_thread(void *argument)
 	return NULL;
 }
 
+/* The parent's other sockets would stay open as long as the child lives. */
+static void keep_only(int fd)
+{
+	for (int other = 3; other < 1024; other++) {
+		if (other != fd && other != truth_fd)
+			close(other);
+	}
+}
+
 static void accept_one(int listener, const struct listen_plan *plan)
 {
 	int fd = accept(listener, NULL, NULL);
@@ -74,7 +85,7 @@ static void accept_one(int listener, const struct listen_plan *plan)
 		if (pid == 0) {
 			struct served child = { .fd = fd, .plan = plan };
 
-			close(listener);
+			keep_only(fd);
 			serve(&child);
 			_exit(0);
 		}
@@ -92,7 +103,7 @@ static int open_listener(const struct listen_plan *plan)
 {
 	int one = 1;
 
-	for (int tries = 0; tries < 100 && !stopping; tries++) {
+	for (int tries = 0; tries < 500 && !stopping; tries++) {
 		int fd = socket(plan->at.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
 
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
@@ -102,6 +113,20 @@ static int open_listener(const struct listen_plan *plan)
 		usleep(20000); /* an address that is being handed over is not there yet */
 	}
 	return -1;
+}
+
+/*
+ * A connection that the kernel opens and nobody accepts would be an end without truth. So before a listener closes it
+ * takes no more packets; who calls meanwhile tries again in a second, and is refused.
+ */
+static void take_no_more(int listener)
+{
+	struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog program = { .len = 1, .filter = &drop };
+
+	if (setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0)
+		fail("SO_ATTACH_FILTER", strerror(errno));
+	usleep(20000);
 }
 
 void *listen_thread(void *argument)
@@ -124,7 +149,7 @@ void *listen_thread(void *argument)
 		while (plan->forks && waitpid(-1, NULL, WNOHANG) > 0)
 			;
 	}
-	/* Nobody may be left in the accept queue: his end would have no truth. */
+	take_no_more(fd);
 	for (;;) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
 

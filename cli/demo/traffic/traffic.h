@@ -5,13 +5,15 @@
  *   traffic NAME TRUTH_FILE < PLAN
  *
  * The plan is read from standard input, a command a line; times are ms since the line "start" was read:
+ *   ports FIRST COUNT                                      source ports of its calls; programs of one namespace share none
  *   listen FAMILY ADDR PORT FROM_MS UNTIL_MS thread|fork   serve; UNTIL_MS closes the listener (calls are then refused)
  *   call AT_MS COUNT EVERY_MS FAMILY SRC DST PORT REQUEST_BYTES REPLY_BYTES HOLD_MS END TIMES
  *        END: fin | rst | server-rst | abandon | half       TIMES: request/reply rounds, HOLD_MS apart
- *   start                                                  the plan is whole: begin
+ *   planned                                                the plan is whole: answer "ready"
+ *   start                                                  begin
  *
  * Each finished end is one line of JSON in TRUTH_FILE, written with one write(2) to an O_APPEND file. It is the truth
- * that the pipeline is held against; the pipeline never reads it. SIGTERM: stop calling, finish, exit.
+ * that the pipeline is held against; the pipeline never reads it. It prints "called" when the last call of the plan is over. SIGTERM: stop calling, finish, exit.
  * A client binds its source port itself, so that a refused connection has a known one too.
  */
 #ifndef WEIR_TRAFFIC_H
@@ -61,6 +63,8 @@ extern int truth_fd;
 extern int64_t start_us;
 extern atomic_int stopping;
 extern atomic_int open_ends; /* threads that still have something to write down */
+extern atomic_int open_calls; /* those of them that call */
+extern int source_port_first, source_port_count;
 
 int64_t now_us(void);
 void sleep_until_ms(long at_ms);
