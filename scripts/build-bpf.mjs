@@ -25,7 +25,7 @@ function run(tool, args, cwd, packageName) {
 /** Compile one object in `source` and return its light skeleton. The path map keeps the bytes equal in any folder. */
 function skeleton(name, source, scratch) {
   const object = join(scratch, `${name}.bpf.o`);
-  const flags = ['-g', '-O2', '-target', 'bpf', '-mcpu=v3', '-D__TARGET_ARCH_x86', '-Wall', '-Wextra', '-Werror'];
+  const flags = ['-g', '-O2', '-target', 'bpf', '-mcpu=v3', '-Wall', '-Wextra', '-Werror'];
   const quiet = ['-Wno-unused-parameter', '-Wno-sign-compare', `-ffile-prefix-map=${source}=.`];
   run('clang-19', [...flags, ...quiet, '-c', `${name}.bpf.c`, '-o', object], source, 'clang-19 libbpf-dev');
   return run('bpftool', ['gen', 'skeleton', '-L', object, 'name', `weir_${name}`], source, 'bpftool');

@@ -1,9 +1,13 @@
 /** What capture needs of a machine, read from /proc and /sys: BTF, a cgroup v2 hierarchy, rights, bpffs. */
 import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fromUnknown, WeirError } from '../contract/errors.ts';
 
+export const MOUNT_BPFFS = 'mount -t bpf bpf /sys/fs/bpf';
 export const BTF_FILE = '/sys/kernel/btf/vmlinux';
-const CGROUP2_MAGIC = 0x63677270; // statfs f_type, linux/magic.h
+/** statfs f_type, linux/magic.h */
+const CGROUP2_MAGIC = 0x63677270;
+const BPF_FS_MAGIC = 0xcafe4a11;
 
 /** Bits of CapEff in /proc/<pid>/status, linux/capability.h. */
 const CAPABILITIES: Readonly<Record<string, bigint>> = { CAP_BPF: 39n, CAP_PERFMON: 38n, CAP_NET_ADMIN: 12n };
@@ -37,6 +41,21 @@ export function lackingHere(): string[] {
 /** Where this machine mounts a file system of `type`, or null. */
 export function mountHere(type: string): string | null {
   return mountOf(type, readFileSync('/proc/mounts', 'utf8'));
+}
+
+/** Fails: WEIR_SIDECAR_LOAD_FAILED when the folder that `pinPath` lies in is not on a bpffs. Weir never mounts one itself. */
+export function requireBpffs(pinPath: string): void {
+  const folder = dirname(pinPath);
+  const where = { path: pinPath };
+  let type: number;
+  try {
+    type = statfsSync(folder).type;
+  } catch (cause) {
+    throw fromUnknown(cause, 'WEIR_SIDECAR_LOAD_FAILED', `${folder} cannot be opened to pin the capture`, where);
+  }
+  if (type >>> 0 === BPF_FS_MAGIC) return;
+  const what = `${folder} is not on a bpffs, so the capture cannot be pinned; as root: ${MOUNT_BPFFS}`;
+  throw new WeirError('WEIR_SIDECAR_LOAD_FAILED', what, where);
 }
 
 /** Fails: WEIR_SIDECAR_NO_BTF. */

@@ -1,7 +1,7 @@
 /** What this machine allows of capture, hook by hook, and what a missing one costs: for `weir doctor`. */
 import { existsSync } from 'node:fs';
 import { fromUnknown, WeirError } from '../contract/errors.ts';
-import { BTF_FILE, lackingHere, mountHere, requireBtf, resolveCgroup } from './capture-host.ts';
+import { BTF_FILE, lackingHere, MOUNT_BPFFS, mountHere, requireBtf, resolveCgroup } from './capture-host.ts';
 import { captureError, loadAddon } from './native.ts';
 import type { HookName, NativeError } from './native.ts';
 
@@ -72,8 +72,13 @@ function probeRights(): HookReport {
 
 function probeBpffs(): HookReport {
   const why = mountHere('bpf') === null ? 'no file system of type bpf in /proc/mounts' : '';
-  const mend = existsSync('/sys/fs/bpf') ? 'mount -t bpf bpf /sys/fs/bpf' : '';
-  return report('bpffs', why, 'Links and ring cannot outlive the process: a restart loses what was not read.', mend);
+  const mend = existsSync('/sys/fs/bpf') ? MOUNT_BPFFS : '';
+  return report(
+    'bpffs',
+    why,
+    'A capture cannot be pinned: a process that is killed takes its ring along, and nothing is recorded until the next one.',
+    mend,
+  );
 }
 
 const describe = (error: NativeError): string => {
@@ -89,7 +94,12 @@ function probeHooks(cgroupPath?: string): HookReport[] {
     const path = resolveCgroup(cgroupPath);
     const addon = loadAddon();
     try {
-      const options = { cgroupPath: path, ringBytes: PROBE_RING_BYTES, stateEntries: PROBE_STATE_ENTRIES };
+      const options = {
+        cgroupPath: path,
+        ringBytes: PROBE_RING_BYTES,
+        stateEntries: PROBE_STATE_ENTRIES,
+        pinPath: null,
+      };
       const { handle, hooks } = addon.load(options);
       addon.unload(handle);
       return names.map((name) => {

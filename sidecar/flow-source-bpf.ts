@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WeirError } from '../contract/errors.ts';
-import { lackingHere, requireBtf, resolveCgroup } from './capture-host.ts';
+import { lackingHere, requireBpffs, requireBtf, resolveCgroup } from './capture-host.ts';
 import type { FlowSource, SourceCounters, SourceRead, SourceStart } from './flow-source.ts';
 import { captureError, loadAddon } from './native.ts';
 import type { CaptureAddon, CaptureHandle, HookName, NativeCounters, NativeError } from './native.ts';
@@ -14,16 +14,29 @@ export interface BpfSourceOptions {
   readonly ringBytes: number;
   /** Connections open at once that are tracked in full; default 262,144 (136 bytes each while open). */
   readonly stateEntries?: number;
+  /**
+   * A folder on a bpffs (one a node). The capture then outlives a killed process: the kernel goes on recording, and the next
+   * source of this path adopts links, maps, ring and journal, under the same ring id. `detach` and `stop` end it.
+   */
+  readonly pinPath?: string;
   /** An optional hook that the kernel refused: what is lost stands in sidecar/capture-probe.ts. */
   readonly onHookMissing?: (hook: HookName, why: NativeError) => void;
 }
 
 export interface BpfSource extends FlowSource {
   readonly kind: 'ebpf';
+  /** After `start`: an earlier process's ring was adopted, and reading goes on at its last release. */
+  readonly adopted: boolean;
+  /** What the reader wrote last into the page beside the ring; empty for a new ring. */
+  readJournal(): Uint8Array;
+  /** Replace it, all or nothing: at most 4,032 bytes. */
+  writeJournal(bytes: Uint8Array): void;
   /** Counters with those that are no losses: seeded, interims put off. */
   nativeCounters(): NativeCounters;
 }
 
+/** The journal begins with the ring id. */
+const RING_ID_BYTES = 32;
 const STATE_ENTRIES = 262_144;
 /** Records between two looks at the ring: 0.5 MB, some 3 ms of a worker thread. */
 const STEP_RECORDS = 2048;
@@ -46,6 +59,8 @@ class KernelSource implements BpfSource {
   readonly #options: BpfSourceOptions;
   #addon: CaptureAddon | null = null;
   #handle: CaptureHandle | null = null;
+  #adopted = false;
+  #ringId = '';
   #walkable = false;
   #seeded = false;
   #detached = false;
@@ -56,15 +71,21 @@ class KernelSource implements BpfSource {
     this.#options = options;
   }
 
+  get adopted(): boolean {
+    return this.#adopted;
+  }
+
   async start(): Promise<SourceStart> {
     requireBtf();
+    const { ringBytes, stateEntries = STATE_ENTRIES, pinPath = null } = this.#options;
     const cgroupPath = resolveCgroup(this.#options.cgroupPath);
+    if (pinPath !== null) requireBpffs(pinPath);
     const addon = loadAddon();
-    const { ringBytes, stateEntries = STATE_ENTRIES } = this.#options;
     try {
-      const { handle, hooks } = addon.load({ cgroupPath, ringBytes, stateEntries });
+      const { handle, adopted, hooks } = addon.load({ cgroupPath, ringBytes, stateEntries, pinPath });
       this.#addon = addon;
       this.#handle = handle;
+      this.#adopted = adopted;
       this.#walkable = hooks['iter/task_file'] === null;
       for (const [name, why] of Object.entries(hooks)) {
         if (why !== null) this.#options.onHookMissing?.(name as HookName, why);
@@ -72,7 +93,27 @@ class KernelSource implements BpfSource {
     } catch (cause) {
       throw captureError(cause, cgroupPath, lackingHere());
     }
-    return { ringId: randomUUID().replaceAll('-', ''), ...addon.clock() };
+    this.#name();
+    return { ringId: this.#ringId, ...addon.clock() };
+  }
+
+  /** A new ring gets an id, an adopted one keeps its own; one that died before it was named had no reader yet. */
+  #name(): void {
+    const { addon, handle } = this.#loaded();
+    this.#ringId = addon.readJournal(handle).toString('latin1', 0, RING_ID_BYTES);
+    if (this.#ringId.length === RING_ID_BYTES) return;
+    this.#ringId = randomUUID().replaceAll('-', '');
+    this.writeJournal(new Uint8Array());
+  }
+
+  readJournal(): Uint8Array {
+    const { addon, handle } = this.#loaded();
+    return addon.readJournal(handle).subarray(RING_ID_BYTES);
+  }
+
+  writeJournal(bytes: Uint8Array): void {
+    const { addon, handle } = this.#loaded();
+    addon.writeJournal(handle, Buffer.concat([Buffer.from(this.#ringId, 'latin1'), bytes]));
   }
 
   read(into: Uint8Array): SourceRead {
@@ -143,13 +184,15 @@ class KernelSource implements BpfSource {
     const { addon, handle } = this.#loaded();
     for (let waits = 0, done = false; !done && !this.#detached; ) {
       done = (await addon.reportOpen(handle, STEP_RECORDS)).done;
-      while (!done && waits < RING_WAITS_MAX && addon.counters(handle).backlogBytes > this.#options.ringBytes / 2) {
+      while (!done && waits < RING_WAITS_MAX && isHalfFull(addon.counters(handle))) {
         waits++;
         await delay(RING_WAIT_MS);
       }
     }
   }
 }
+
+const isHalfFull = ({ backlogBytes, ringBytes }: NativeCounters): boolean => backlogBytes > ringBytes / 2;
 
 const NO_COUNTERS: NativeCounters = {
   reserved: 0,
@@ -159,6 +202,7 @@ const NO_COUNTERS: NativeCounters = {
   seeded: 0,
   interimDeferred: 0,
   baselineFull: 0,
+  ringBytes: 0,
   backlogBytes: 0,
   recursionMisses: {},
 };

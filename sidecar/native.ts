@@ -23,6 +23,8 @@ export interface LoadOptions {
   readonly ringBytes: number;
   /** Connections that can be open at once with role, owner and opening time; 1 to 2^24. */
   readonly stateEntries: number;
+  /** A folder on a bpffs, made if need be; null: the capture ends with the process. At most 4095 bytes. */
+  readonly pinPath: string | null;
 }
 
 /** What the kernel said: `code` WEIR_SIDECAR_LOAD_FAILED. */
@@ -37,6 +39,8 @@ export interface NativeError extends Error {
 
 export interface LoadResult {
   readonly handle: CaptureHandle;
+  /** The capture that an earlier process has left pinned: its ring, counters and journal; the sizes asked for do not hold. */
+  readonly adopted: boolean;
   /** null: it works. */
   readonly hooks: Readonly<Record<HookName, NativeError | null>>;
 }
@@ -50,6 +54,7 @@ export interface NativeCounters {
   readonly seeded: number;
   readonly interimDeferred: number;
   readonly baselineFull: number;
+  readonly ringBytes: number;
   /** In the ring and not released. */
   readonly backlogBytes: number;
   readonly recursionMisses: Readonly<Record<string, number>>;
@@ -66,9 +71,13 @@ export interface CaptureAddon {
   counters(handle: CaptureHandle): NativeCounters;
   /** Walk on, on a worker thread, until about `records` (at most 2^20) were written or the pass is over. One at a time. */
   reportOpen(handle: CaptureHandle, records: number): Promise<{ readonly written: number; readonly done: boolean }>;
-  /** No more records. Blocks for an RCU grace period. */
+  /** Replace the journal, all or nothing; 1 to 4064 bytes. It is pinned with the ring. */
+  writeJournal(handle: CaptureHandle, bytes: Uint8Array): void;
+  /** A copy of the journal; empty when nothing was written. */
+  readJournal(handle: CaptureHandle): Buffer;
+  /** No more records; pins are removed. Blocks for an RCU grace period. */
   detach(handle: CaptureHandle): void;
-  /** Idempotent. A walk under way ends first. */
+  /** Idempotent. A walk under way ends first. What is pinned goes on in the kernel. */
   unload(handle: CaptureHandle): void;
   /** Add bootToUnixUs to a CLOCK_BOOTTIME microsecond; jiffies a second, from the resolution of the coarse clocks. */
   clock(): { readonly bootToUnixUs: number; readonly jiffiesHz: number };
@@ -99,9 +108,12 @@ export function loadAddon(file: string | null = findAddon()): CaptureAddon {
   }
 }
 
+const EWOULDBLOCK = 11;
+
 /** Without a right the kernel says EPERM, or EINVAL where only one function of a program needs it: so the rights decide. */
 function codeOf(error: NativeError, missingCapabilities: readonly string[]): ErrorCode {
   if (error.step === 'open the cgroup') return 'WEIR_SIDECAR_NO_CGROUP2';
+  if (error.step === 'take the pin folder' && error.errno === EWOULDBLOCK) return 'WEIR_DATA_IN_USE';
   return missingCapabilities.length > 0 ? 'WEIR_SIDECAR_NO_RIGHTS' : 'WEIR_SIDECAR_LOAD_FAILED';
 }
 
@@ -121,6 +133,9 @@ export function captureError(cause: unknown, cgroupPath: string, missingCapabili
   }
   if (code === 'WEIR_SIDECAR_NO_CGROUP2') {
     return new WeirError(code, `${cause.message} (${cgroupPath}); check sidecar.cgroup`, context, cause);
+  }
+  if (code === 'WEIR_DATA_IN_USE') {
+    return new WeirError(code, 'another process has this pinned capture; one sidecar a node', context, cause);
   }
   return new WeirError(code, `${cause.message}; weir doctor tells what this machine allows`, context, cause);
 }

@@ -25,10 +25,10 @@ static napi_value hook_report(napi_env env, struct capture *capture)
 	return hooks;
 }
 
-/* load({cgroupPath, ringBytes, stateEntries}) -> {handle, hooks: {name: null | Error}} */
+/* load({cgroupPath, ringBytes, stateEntries, pinPath: string | null}) -> {handle, adopted, hooks: {name: null | Error}} */
 static napi_value addon_load(napi_env env, napi_callback_info info)
 {
-	napi_value options, result, handle;
+	napi_value options, result, handle, adopted;
 	struct settings settings;
 	struct failure failure;
 	struct capture *capture;
@@ -36,7 +36,8 @@ static napi_value addon_load(napi_env env, napi_callback_info info)
 	if (!take_arguments(env, info, 1, &options) ||
 	    !take_string(env, options, "cgroupPath", settings.cgroup_path, sizeof(settings.cgroup_path)) ||
 	    !take_u32(env, options, "ringBytes", RING_BYTES_MIN, RING_BYTES_MAX, &settings.ring_bytes) ||
-	    !take_u32(env, options, "stateEntries", 1, STATE_ENTRIES_MAX, &settings.state_entries))
+	    !take_u32(env, options, "stateEntries", 1, STATE_ENTRIES_MAX, &settings.state_entries) ||
+	    !take_optional_string(env, options, "pinPath", settings.pin_folder, sizeof(settings.pin_folder)))
 		return NULL;
 	if (settings.ring_bytes & (settings.ring_bytes - 1)) {
 		throw_argument(env, "ringBytes: a power of two is needed");
@@ -53,6 +54,8 @@ static napi_value addon_load(napi_env env, napi_callback_info info)
 	napi_create_object(env, &result);
 	napi_set_named_property(env, result, "handle", handle);
 	napi_set_named_property(env, result, "hooks", hook_report(env, capture));
+	napi_get_boolean(env, capture->adopted, &adopted);
+	napi_set_named_property(env, result, "adopted", adopted);
 	return result;
 }
 
@@ -107,14 +110,48 @@ static napi_value addon_counters(napi_env env, napi_callback_info info)
 	set_number(env, result, "seeded", (double)sum.seeded);
 	set_number(env, result, "interimDeferred", (double)sum.interim_deferred);
 	set_number(env, result, "baselineFull", (double)sum.baseline_full);
+	set_number(env, result, "ringBytes", (double)handle->capture->ring_bytes);
 	set_number(env, result, "backlogBytes", (double)ring_backlog(handle->capture));
 	napi_create_object(env, &misses);
 	for (int i = 0; i < OBJECTS; i++)
-		if (handle->capture->object[i].skeleton)
+		if (handle->capture->object[i].prog_fd)
 			set_number(env, misses, object_name(i),
 				   (double)object_recursion_misses(&handle->capture->object[i]));
 	napi_set_named_property(env, result, "recursionMisses", misses);
 	return result;
+}
+
+/* writeJournal(handle, bytes): replaces what was there, all or nothing. */
+static napi_value addon_write_journal(napi_env env, napi_callback_info info)
+{
+	napi_value arguments[2];
+	struct handle *handle;
+	uint8_t *bytes;
+	size_t length;
+
+	if (!take_arguments(env, info, 2, arguments) || !take_open_handle(env, arguments[0], &handle) ||
+	    !take_bytes(env, arguments[1], 1, &bytes, &length))
+		return NULL;
+	if (length > JOURNAL_BYTES)
+		throw_argument(env, "bytes: longer than the journal");
+	else
+		journal_write(handle->capture, bytes, length);
+	return NULL;
+}
+
+/* readJournal(handle) -> Buffer, a copy; empty when nothing was written */
+static napi_value addon_read_journal(napi_env env, napi_callback_info info)
+{
+	napi_value argument, copy = NULL;
+	struct handle *handle;
+	const uint8_t *bytes;
+	size_t length;
+
+	if (!take_arguments(env, info, 1, &argument) || !take_open_handle(env, argument, &handle))
+		return NULL;
+	bytes = journal_read(handle->capture, &length);
+	napi_create_buffer_copy(env, length, bytes, NULL, &copy);
+	return copy;
 }
 
 /* detach(handle): reading and counters go on, records do not. Again: nothing. */
@@ -192,6 +229,8 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */)
 		{ "release", NULL, addon_release, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "counters", NULL, addon_counters, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "reportOpen", NULL, report_open, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "writeJournal", NULL, addon_write_journal, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "readJournal", NULL, addon_read_journal, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "detach", NULL, addon_detach, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "unload", NULL, addon_unload, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "clock", NULL, addon_clock, NULL, NULL, NULL, napi_enumerable, NULL },

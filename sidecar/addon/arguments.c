@@ -100,6 +100,20 @@ bool take_string(napi_env env, napi_value object, const char *name, char *into, 
 	return false;
 }
 
+bool take_optional_string(napi_env env, napi_value object, const char *name, char *into, size_t room)
+{
+	napi_valuetype type;
+	napi_value value;
+
+	if (!take_property(env, object, name, &value))
+		return false;
+	if (napi_typeof(env, value, &type) == napi_ok && type == napi_null) {
+		into[0] = 0;
+		return true;
+	}
+	return take_string(env, object, name, into, room);
+}
+
 bool take_integer(napi_env env, napi_value value, const char *name, uint64_t high, uint64_t *into)
 {
 	double number;
@@ -143,7 +157,7 @@ bool take_bytes(napi_env env, napi_value value, size_t least, uint8_t **into, si
 		return false;
 	}
 	if (*length < least || !data) {
-		throw_argument(env, "buffer: too small for one record");
+		throw_argument(env, "buffer: fewer bytes than are needed");
 		return false;
 	}
 	*into = data;

@@ -23,6 +23,8 @@ napi_value make_failure(napi_env env, const struct failure *failure);
 
 bool take_arguments(napi_env env, napi_callback_info info, size_t count, napi_value *values);
 bool take_string(napi_env env, napi_value object, const char *name, char *into, size_t room);
+/* null becomes the empty string. */
+bool take_optional_string(napi_env env, napi_value object, const char *name, char *into, size_t room);
 bool take_u32(napi_env env, napi_value object, const char *name, uint32_t low, uint32_t high, uint32_t *into);
 bool take_integer(napi_env env, napi_value value, const char *name, uint64_t high, uint64_t *into);
 bool take_bytes(napi_env env, napi_value value, size_t least, uint8_t **into, size_t *length);

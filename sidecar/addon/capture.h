@@ -9,7 +9,7 @@
 #include <linux/types.h>
 #include "../../bpf/counter_fields.h"
 
-enum { LOG_BYTES = 4096, STEP_BYTES = 64, CGROUP_PATH_BYTES = 4096, RECORD_PREFIX_BYTES = 8 };
+enum { LOG_BYTES = 4096, STEP_BYTES = 64, CGROUP_PATH_BYTES = 4096, RECORD_PREFIX_BYTES = 8, JOURNAL_BYTES = 4064 };
 
 /* The objects, in the order of loading; only the first must load. */
 enum { OBJECT_FLOW, OBJECT_TRANSITIONS, OBJECT_WALK, OBJECTS };
@@ -27,9 +27,13 @@ struct settings {
 	char cgroup_path[CGROUP_PATH_BYTES];
 	uint32_t ring_bytes;       /* a power of two, at least a page */
 	uint32_t state_entries;    /* of connections and of baselines */
+	char pin_folder[CGROUP_PATH_BYTES]; /* on a bpffs; empty: the capture ends with the process */
 };
 
-/* One loaded object. The skeleton owns program and maps; descriptors here are borrowed from it. */
+/*
+ * One loaded object. With a skeleton, program and maps are the skeleton's and borrowed here; an adopted one has none and
+ * owns them. prog_fd 0: the object is not there.
+ */
 struct object {
 	void *skeleton;
 	void (*destroy)(void *skeleton);
@@ -50,15 +54,25 @@ struct capture {
 	/* counters */
 	struct counters *counters;
 	uint32_t counter_slots;
+	/* journal */
+	int journal_fd;
+	struct journal *journal;
 	/* walk */
 	int walk_fd; /* 0 when none is under way */
+	/* pins */
+	int lock_fd; /* 0 when the capture is not pinned */
+	bool adopted;
+	char pin_folder[CGROUP_PATH_BYTES];
 };
 
-/* Load, attach, map. On failure everything is undone, `failure` says why, and NULL is returned. */
+/*
+ * Load, attach, map; or adopt what another process has left pinned, with its ring, whatever the settings say of size. On failure
+ * everything is undone, `failure` says why, and NULL is returned.
+ */
 struct capture *capture_open(const struct settings *settings, struct failure *failure);
-/* No more records from here on, and none half-made: what the ring holds stays readable. */
+/* No more records from here on, and none half-made: what the ring holds stays readable. Pins are removed. */
 void capture_detach(struct capture *capture);
-/* Detach, unload, unmap, free. The caller sees to it that no walk is running. */
+/* Unload, unmap, free; a capture that is pinned goes on in the kernel. The caller sees to it that no walk is running. */
 void capture_close(struct capture *capture);
 
 const char *object_name(int object);
@@ -76,6 +90,14 @@ size_t ring_read(struct capture *capture, uint8_t *into, size_t room);
 /* Give room up to `position` back. False when the position is not between the last release and the cursor. */
 bool ring_release(struct capture *capture, uint64_t position);
 uint64_t ring_backlog(const struct capture *capture);
+
+int journal_create(void);
+int journal_map(struct capture *capture);
+void journal_unmap(struct capture *capture);
+/* At most JOURNAL_BYTES; what was written before is replaced, all or nothing. */
+void journal_write(struct capture *capture, const uint8_t *bytes, size_t length);
+/* The bytes belong to the capture. */
+const uint8_t *journal_read(const struct capture *capture, size_t *length);
 
 void counters_sum(const struct capture *capture, struct counters *sum);
 

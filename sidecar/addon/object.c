@@ -137,11 +137,17 @@ void object_detach(struct object *object)
 	object->link_fd = 0;
 }
 
+/* Closing a link's descriptor detaches it, unless it is pinned. */
 void object_unload(struct object *object)
 {
-	object_detach(object);
-	if (object->skeleton)
+	skel_closenz(object->link_fd);
+	if (object->skeleton) {
 		object->destroy(object->skeleton);
+	} else {
+		skel_closenz(object->prog_fd);
+		for (int i = 0; i < MAPS; i++)
+			skel_closenz(object->map_fd[i]);
+	}
 	memset(object, 0, sizeof(*object));
 }
 
@@ -150,7 +156,7 @@ uint64_t object_recursion_misses(const struct object *object)
 	struct bpf_prog_info info;
 	union bpf_attr attr;
 
-	if (!object->skeleton)
+	if (!object->prog_fd)
 		return 0;
 	memset(&info, 0, sizeof(info));
 	memset(&attr, 0, sizeof(attr));

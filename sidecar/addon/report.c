@@ -85,11 +85,11 @@ napi_value report_open(napi_env env, napi_callback_info info)
 		throw_argument(env, records ? "handle: a walk is under way" : "records: at least one is needed");
 		return NULL;
 	}
-	if (!handle->capture->object[OBJECT_WALK].link_fd && handle->capture->object[OBJECT_WALK].skeleton) {
+	if (!handle->capture->object[OBJECT_WALK].link_fd && handle->capture->object[OBJECT_WALK].prog_fd) {
 		throw_argument(env, "handle: the capture was detached");
 		return NULL;
 	}
-	if (!handle->capture->object[OBJECT_WALK].skeleton) {
+	if (!handle->capture->object[OBJECT_WALK].prog_fd) {
 		throw_failure(env, &handle->capture->failure[OBJECT_WALK]);
 		return NULL;
 	}

@@ -36,7 +36,7 @@ function without(...wanted: readonly string[]): ReturnType<typeof loadAddon> {
 
 const TRANSITIONS = 'btf_trace_inet_sock_set_state';
 const WALK = 'bpf_iter_task_file';
-const OPTIONS = { ringBytes: 1 << 20, stateEntries: 1000 };
+const OPTIONS = { ringBytes: 1 << 20, stateEntries: 1000, pinPath: null };
 
 async function recordTen(addon: ReturnType<typeof loadAddon>, { handle }: LoadResult, port: number): Promise<void> {
   const server = fleet.spawn(here, load, 'serve', '127.0.0.1', String(port), '5', '3', '4', 'server');

@@ -6,7 +6,7 @@ import type { CaptureHandle, NativeError } from '../../../sidecar/native.ts';
 
 const addon = loadAddon();
 const ARGUMENT = { code: 'WEIR_SIDECAR_ADDON_ARGUMENT' };
-const GOOD = { cgroupPath: '/nowhere', ringBytes: 4096, stateEntries: 1 };
+const GOOD = { cgroupPath: '/nowhere', ringBytes: 4096, stateEntries: 1, pinPath: null };
 
 /** Call with what the types would not allow. */
 const call = (name: keyof typeof addon, ...values: unknown[]): unknown =>
@@ -19,6 +19,7 @@ test('load refuses options that are missing, of the wrong type, or out of range'
     wrong.push({ ...GOOD, ringBytes });
   }
   for (const stateEntries of [undefined, 0, -1, 1.5, 2 ** 24 + 1]) wrong.push({ ...GOOD, stateEntries });
+  for (const pinPath of [undefined, 7, '', 'a\0b', 'x'.repeat(4096)]) wrong.push({ ...GOOD, pinPath });
   for (const options of wrong) assert.throws(() => call('load', options), ARGUMENT, JSON.stringify(String(options)));
   assert.throws(() => call('load'), ARGUMENT);
 });
@@ -31,6 +32,8 @@ test('what is no handle of the addon is refused by every function', () => {
     assert.throws(() => call('counters', stranger), ARGUMENT);
     assert.throws(() => call('reportOpen', stranger, 1), ARGUMENT);
     assert.throws(() => call('detach', stranger), ARGUMENT);
+    assert.throws(() => call('readJournal', stranger), ARGUMENT);
+    assert.throws(() => call('writeJournal', stranger, Buffer.alloc(8)), ARGUMENT);
     assert.throws(() => call('unload', stranger), ARGUMENT);
   }
   for (const name of ['read', 'release', 'counters', 'reportOpen', 'detach', 'unload'] as const) {
@@ -72,6 +75,7 @@ test('a refusal by the kernel becomes the error that says what to do', () => {
   assert.equal(refused.code, 'WEIR_SIDECAR_LOAD_FAILED');
   assert.equal(refused.context['log'], 'one | two | R1 invalid | processed 7');
   assert.equal(captureError(refusal(2, 'open the cgroup'), '/cg', []).code, 'WEIR_SIDECAR_NO_CGROUP2');
+  assert.equal(captureError(refusal(11, 'take the pin folder'), '/cg', []).code, 'WEIR_DATA_IN_USE');
   assert.equal(captureError('odd', '/cg', []).code, 'WEIR_SIDECAR_LOAD_FAILED');
 });
 

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_PIN_H
+#define WEIR_PIN_H
+
+#include "capture.h"
+
+/*
+ * Take the folder for this process (it is made if need be; flock, so it ends with the process). Returns its descriptor or
+ * -errno; -EWOULDBLOCK: another process has it.
+ */
+int pin_lock(const char *folder);
+/* Is there a whole set of pins? */
+bool pin_exists(const char *folder);
+/* Pin everything, all or nothing. 0 or -errno. */
+int pin_all(const struct capture *capture, const char *folder);
+/* Open what is pinned, into a capture that holds nothing yet. 0 or -errno. */
+int pin_adopt(struct capture *capture, const char *folder);
+/* Remove the pins, and what a process that died while pinning has left. */
+void pin_remove(const char *folder);
+
+#endif
