@@ -201,7 +201,7 @@ function held(
     port,
     workload,
     method,
-    earliestUs: span.earliestUs,
+    earliestUs: span.earliestUs === -Infinity ? span.fromUs : span.earliestUs,
     fromUs: span.fromUs,
     toUs: -1,
     latestUs: -1,

@@ -45,8 +45,8 @@ export const FRAME_BYTES = 8;
 const TWO_32 = 0x1_0000_0000;
 /** High words from here on make more than 2^53. */
 const HIGH_MAX = 1 << 21;
-/** High words of ns whose us still fit 2^53. */
-const BOOT_HIGH_MAX = 2_000_000_000;
+/** High words of a boot clock of 100 years, in ns. */
+const BOOT_HIGH_MAX = 734_000_000;
 const INT_MAX = 0x7fff_ffff;
 const NO_SAMPLE = 0xffff_ffff;
 
@@ -151,7 +151,8 @@ function timesAndCounters(
   if (cookie < 0 || cgroupId < 0 || sent < 0 || received < 0 || retransmitted < 0 || unsent < 0) return false;
   if (endUs <= 0 || openedUs < 0 || startUs < 0) return false;
 
-  const boot = clock.bootToUnixUs;
+  // The offset has a fraction; times on the wire are whole microseconds.
+  const boot = Math.round(clock.bootToUnixUs);
   const usPerJiffy = 1_000_000 / clock.jiffiesHz;
   columns.endUs[row] = endUs + boot;
   columns.openedUs[row] = openedUs === 0 ? -1 : openedUs + boot;
@@ -186,7 +187,7 @@ function timesAndCounters(
 function decodeListen(bytes: Uint8Array, words: Uint32Array, record: number, clock: RecordClock): ListenEvent {
   const w = record >> 2;
   return {
-    atUs: bootUs(words, w + (LISTEN_RECORD.atNs >> 2)) + clock.bootToUnixUs,
+    atUs: bootUs(words, w + (LISTEN_RECORD.atNs >> 2)) + Math.round(clock.bootToUnixUs),
     netns: words[w + (LISTEN_RECORD.netns >> 2)]!,
     port: bytes[record + LISTEN_RECORD.port]! | (bytes[record + LISTEN_RECORD.port + 1]! << 8),
     family: bytes[record + LISTEN_RECORD.family]!,
@@ -213,7 +214,7 @@ function u64(words: Uint32Array, at: number): number {
 
 /**
  * Nanoseconds to whole microseconds without passing 2^53, which boot clocks do after 104 days:
- * 2^32 ns are 4,294,967 us and 296 ns. -1 for a clock of more than 270 years.
+ * 2^32 ns are 4,294,967 us and 296 ns. -1 for a clock of more than 100 years.
  */
 function bootUs(words: Uint32Array, at: number): number {
   const high = words[at + 1]!;

@@ -3,7 +3,7 @@
  * it saw was there for certain at the finish at the latest, and one that it missed may have begun right after the start.
  */
 export interface Span {
-  /** Not before this. */
+  /** Not before this; -Infinity where nobody looked before. */
   readonly earliestUs: number;
   /** There for certain since. */
   readonly fromUs: number;
@@ -41,7 +41,7 @@ export class Sightings {
 
 function begun(scan: ScanTimes, previous: ScanTimes | null, exactUs: number | null): Span {
   if (exactUs !== null) return { earliestUs: exactUs, fromUs: exactUs };
-  return { earliestUs: previous === null ? scan.finishedUs : previous.startedUs, fromUs: scan.finishedUs };
+  return { earliestUs: previous === null ? -Infinity : previous.startedUs, fromUs: scan.finishedUs };
 }
 
 /** When several facts hold together. */

@@ -66,8 +66,12 @@ export function* readFrames(bytes: RecordingBytes): Generator<Frame> {
   while (at < bytes.length) {
     const { block, next } = readBlock(bytes, at);
     for (const frame of framesOf(block, at)) {
+      if (frame.kind === FRAME.end) {
+        checkEnd(frame, frames, next, bytes.length);
+        yield frame;
+        return;
+      }
       yield frame;
-      if (frame.kind === FRAME.end) return checkEnd(frame, frames, next, bytes.length);
       frames++;
     }
     at = next;
