@@ -40,7 +40,7 @@ int BPF_PROG(flow_transition, struct sock *sk, int from, int to)
 		close_known(sk, tp, c, from);
 	} else if (!(tp->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG) && is_watched(sk)) {
 		bpf_get_socket_cookie(sk); /* makes one where nobody had asked before */
-		close_unknown(sk, tp, from, from == TCP_SYN_SENT && !tp->segs_out ? 0 : FLOW_FLAG_SEEDED);
+		close_unknown(sk, tp, from, FLOW_FLAG_SEEDED);
 	}
 	return 0;
 }

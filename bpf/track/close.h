@@ -5,9 +5,11 @@
 
 /*
  * What can be said of a connection without an entry: SYN_SENT is a client's state, and where no segment was ever sent
- * connect() itself is failing, in its caller's context (no free port), so that it begins and ends now.
+ * connect() itself is failing, in its caller's context (no free port), so that it begins and ends now. Otherwise `why` is the
+ * flag that tells why there is no entry.
  */
-static __always_inline void close_guess(struct flow_record *r, struct sock *sk, struct tcp_sock *tp, __u32 from)
+static __always_inline void close_guess(struct flow_record *r, struct sock *sk, struct tcp_sock *tp, __u32 from,
+					__u16 why)
 {
 	bool in_connect = from == TCP_SYN_SENT && !tp->segs_out;
 
@@ -19,6 +21,8 @@ static __always_inline void close_guess(struct flow_record *r, struct sock *sk, 
 	}
 	if (in_connect)
 		r->opened_ns = r->start_ns = r->end_ns;
+	else
+		r->flags |= why;
 }
 
 static __always_inline void close_emit(struct sock *sk, struct tcp_sock *tp, struct connection *c,
@@ -35,10 +39,9 @@ static __always_inline void close_emit(struct sock *sk, struct tcp_sock *tp, str
 	tally_raise(&t, base);
 	record_describe(r, sk, tp, c, from);
 	record_counts(r, &t, base);
-	r->flags |= flags;
 	r->kind = (c ? c->established : from != TCP_SYN_SENT) ? FLOW_KIND_FINAL : FLOW_KIND_FAILED;
 	if (!c)
-		close_guess(r, sk, tp, from);
+		close_guess(r, sk, tp, from, why);
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 	COUNT(reserved);
 }
@@ -66,9 +69,9 @@ static __always_inline void close_known(struct sock *sk, struct tcp_sock *tp, st
 }
 
 /* Without one: the state map was full, or it is older than the capture and no walk has met it. */
-static __always_inline void close_unknown(struct sock *sk, struct tcp_sock *tp, __u32 from, __u16 flags)
+static __always_inline void close_unknown(struct sock *sk, struct tcp_sock *tp, __u32 from, __u16 why)
 {
-	close_emit(sk, tp, NULL, &no_baseline.slot[0], from, flags);
+	close_emit(sk, tp, NULL, &no_baseline.slot[0], from, why);
 }
 
 #endif

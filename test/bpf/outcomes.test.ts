@@ -71,7 +71,10 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'no-free-port',
     ends: [
-      failed(0, { check: (flow) => flow.segmentsSent === 0 && flow.openedNs === flow.endNs }),
+      failed(0, {
+        check: (flow) =>
+          flow.segmentsSent === 0 && flow.openedNs === flow.endNs && flow.flags === record.FLOW_FLAG_OWNER_AT_CLOSE,
+      }),
       client(FIN_WAIT2, 0, 0, FIN),
       server(LAST_ACK, 0, 0, FIN),
     ],
