@@ -95,7 +95,8 @@ class ParquetFormat implements TableFormat {
     const pairs = Object.entries(metadata).map(([key, value]) => `${quote(key)}: ${quote(value)}`);
     const sql =
       `COPY (SELECT ${select} ${source}) TO ${quote(file)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ` +
-      `ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, USE_TMP_FILE false, KV_METADATA {${pairs.join(', ')}})`;
+      `ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, USE_TMP_FILE false` +
+      `${pairs.length > 0 ? `, KV_METADATA {${pairs.join(', ')}}` : ''})`;
     const order = table.order ?? Int32Array.from({ length: table.rows }, (_, row) => row);
     this.#job = { supplied, order, rows: table.rows, at: 0 };
     try {

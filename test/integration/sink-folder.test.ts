@@ -1,11 +1,10 @@
 /** The sink on a real folder with real Parquet, read back by hyparquet, which shares no code with DuckDB. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { parquetMetadata, parquetReadObjects, type FileMetaData } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
+import type { FileMetaData } from 'hyparquet';
 import { systemClock } from '../../contract/clock.ts';
 import { silentLogger } from '../../contract/log.ts';
 import { silentMeter } from '../../contract/meter.ts';
@@ -17,6 +16,7 @@ import { FLOWS, LOSSES, OWNERSHIP } from '../../schemas/tables.ts';
 import { startSink } from '../../sink/run.ts';
 import { openFolderStore } from '../../sink/store/folder.ts';
 import { enrichedBatch, ipv4, workload } from '../fixtures/enriched.ts';
+import { readLakeTable } from '../fixtures/read-lake.ts';
 import { MemoryBroker } from '../fixtures/memory-log.ts';
 
 const TOPIC = { partitions: 1, retentionMs: null, retentionBytes: null, messageBytesMax: 1 << 22 };
@@ -32,27 +32,6 @@ function typeOf(metadata: FileMetaData, name: string): string {
   if (element?.type === 'INT32') return 'int';
   if (element?.type === 'BOOLEAN') return 'boolean';
   return element?.type === 'BYTE_ARRAY' && element.converted_type === 'UTF8' ? 'string' : String(element?.type);
-}
-
-interface ReadFile {
-  readonly name: string;
-  readonly metadata: FileMetaData;
-  readonly rows: Record<string, unknown>[];
-}
-
-async function readTable(lake: string, table: string): Promise<ReadFile[]> {
-  const names = (await readdir(join(lake, table), { recursive: true }))
-    .filter((name) => name.endsWith('.parquet'))
-    .sort();
-  return Promise.all(
-    names.map(async (name) => {
-      const bytes = await readFile(join(lake, table, name));
-      const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
-      const metadata = parquetMetadata(file);
-      const rows = await parquetReadObjects({ file, compressors, metadata });
-      return { name: `${table}/${name}`, metadata, rows };
-    }),
-  );
 }
 
 describe('a sink on a folder', () => {
@@ -95,7 +74,7 @@ describe('a sink on a folder', () => {
 
   for (const table of [FLOWS, LOSSES, OWNERSHIP]) {
     it(`${table.name} has the columns and types that are promised, in order`, async () => {
-      const files = await readTable(lake, table.name);
+      const files = await readLakeTable(lake, table.name);
       assert.ok(files.length > 0);
       for (const { metadata } of files) {
         const seen = metadata.schema.slice(1).map((entry) => [entry.name, typeOf(metadata, entry.name)]);
@@ -107,7 +86,7 @@ describe('a sink on a folder', () => {
     });
 
     it(`${table.name} has no null in a column that never has one`, async () => {
-      for (const { rows } of await readTable(lake, table.name)) {
+      for (const { rows } of await readLakeTable(lake, table.name)) {
         for (const row of rows) {
           for (const column of table.columns) {
             if (!column.nullable) assert.notEqual(row[column.name] ?? null, null, column.name);
@@ -118,15 +97,14 @@ describe('a sink on a folder', () => {
   }
 
   it('stores each flow once, with its values, and its objects prove themselves', async () => {
-    const files = await readTable(lake, 'flows');
+    const files = await readLakeTable(lake, 'flows');
     const rows = files.flatMap((file) => file.rows);
     const numbers = rows.map((row) => Number(row['flow_number'])).sort((a, b) => a - b);
     const expected = [...Array(97).keys(), ...Array.from({ length: 95 }, (_, i) => 105 + i)];
     assert.deepEqual(numbers, expected);
     let told = 0;
-    for (const { name, metadata } of files) {
-      const pairs = (metadata.key_value_metadata ?? []).map(({ key, value }) => [key, value ?? '']);
-      const facts = parseFileMetadata(Object.fromEntries(pairs));
+    for (const { name, pairs } of files) {
+      const facts = parseFileMetadata(pairs);
       assert.ok(facts !== null && parseObjectName(name) !== null);
       told += facts.flows + sumLosses(facts.losses);
     }
@@ -169,7 +147,7 @@ describe('a sink on a folder', () => {
   });
 
   it('sorts the rows of a file by destination, source and end', async () => {
-    for (const { rows } of await readTable(lake, 'flows')) {
+    for (const { rows } of await readLakeTable(lake, 'flows')) {
       const keys = rows.map(
         (row) =>
           `${(row['dst_workload'] as string | null) ?? ''} ${(row['src_workload'] as string | null) ?? ''} ${(row['end_time'] as Date).toISOString()}`,
@@ -179,7 +157,7 @@ describe('a sink on a folder', () => {
   });
 
   it('tells what was lost, and what could not be read, in the table of losses', async () => {
-    const rows = (await readTable(lake, 'losses')).flatMap((file) => file.rows);
+    const rows = (await readLakeTable(lake, 'losses')).flatMap((file) => file.rows);
     const seen = rows.map((row) => [row['stage'], row['reason'], row['flows'], row['ring_id'], row['detected_by']]);
     assert.deepEqual(seen, [
       ['kernel', 'ring_full', 3n, 'r1', 'sidecar'],
@@ -189,7 +167,7 @@ describe('a sink on a folder', () => {
   });
 
   it('stores claims', async () => {
-    const rows = (await readTable(lake, 'ownership')).flatMap((file) => file.rows);
+    const rows = (await readLakeTable(lake, 'ownership')).flatMap((file) => file.rows);
     assert.equal(rows.length, 1);
     const { addr, prefix_length, port, workload: owner, method, claimed_by, valid_to } = rows[0]!;
     assert.deepEqual(
