@@ -132,7 +132,8 @@ export class OwnerFinder {
       else high = middle;
     }
     if (low < count) out.hiUs = Math.min(out.hiUs, claims.earliestUs[block + low]! - 1);
-    if (claims.workload[block]! >= 0) out.claimed = true;
+    // Only a prefix has claims that name nobody.
+    if (extraRank === 0 || claims.workload.subarray(block, block + count).some((id) => id >= 0)) out.claimed = true;
     for (let claim = block + low - 1; claim >= block; claim -= 1) {
       const reachUs = claims.reachUs[claim]!;
       if (reachUs < timeUs) {
