@@ -162,7 +162,7 @@ const FLOW_MEASURES: readonly Column[] = [
     'The stream. (ring_id, flow_number) is unique in the table, and its gaps are in `losses`.',
   ),
   always('flow_number', 'bigint', 'id', 'Number in the stream.'),
-  maybe('connection_id', 'bigint', 'id', "The reporting kernel's socket cookie; null in a merged row."),
+  maybe('connection_id', 'bigint', 'id', "The reporting kernel's socket cookie, one that it drew counting down as 2^52 + n; null in a merged row."),
   always('seeded', 'boolean', 'id', 'The connection is older than the capture.'),
   always('arrival_time', 'timestamp', 'id', "The raw log's append time; `dt` and `hour` are made from it."),
 ];

@@ -49,6 +49,8 @@ const HIGH_MAX = 1 << 21;
 const BOOT_HIGH_MAX = 734_000_000;
 const INT_MAX = 0x7fff_ffff;
 const NO_SAMPLE = 0xffff_ffff;
+/** Where cookies that the kernel counts down are kept. */
+const COOKIE_REVERSE: number = 2 ** 52;
 
 /**
  * Append the records of `bytes` to `columns`.
@@ -139,7 +141,7 @@ function timesAndCounters(
   columns: CapturedColumns,
   row: number,
 ): boolean {
-  const cookie = u64(words, w + (FLOW_RECORD.cookie >> 2));
+  const cookie = cookieOf(words, w + (FLOW_RECORD.cookie >> 2));
   const cgroupId = u64(words, w + (FLOW_RECORD.cgroupId >> 2));
   const sent = u64(words, w + (FLOW_RECORD.bytesSent >> 2));
   const received = u64(words, w + (FLOW_RECORD.bytesReceived >> 2));
@@ -210,6 +212,15 @@ export function commText(bytes: Uint8Array, at: number): string {
 function u64(words: Uint32Array, at: number): number {
   const high = words[at + 1]!;
   return high >= HIGH_MAX ? -1 : high * TWO_32 + words[at]!;
+}
+
+/**
+ * A socket cookie. One that was drawn in a nested context counts down from -1 (include/linux/cookie.h,
+ * gen_cookie_next): those are kept apart above 2^52, since -1 is already taken. -1 for what no kernel draws.
+ */
+function cookieOf(words: Uint32Array, at: number): number {
+  if (words[at + 1]! !== NO_SAMPLE) return u64(words, at);
+  return COOKIE_REVERSE + (TWO_32 - words[at]!);
 }
 
 /**

@@ -93,7 +93,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `flows` (
   `reporter_node` string COMMENT 'The node that reports.',
   `ring_id` string COMMENT 'The stream. (ring_id, flow_number) is unique in the table, and its gaps are in losses.',
   `flow_number` bigint COMMENT 'Number in the stream.',
-  `connection_id` bigint COMMENT 'The reporting kernel\'s socket cookie; null in a merged row.',
+  `connection_id` bigint COMMENT 'The reporting kernel\'s socket cookie, one that it drew counting down as 2^52 + n; null in a merged row.',
   `seeded` boolean COMMENT 'The connection is older than the capture.',
   `arrival_time` timestamp COMMENT 'The raw log\'s append time; dt and hour are made from it.'
 )

@@ -94,7 +94,7 @@ CREATE TABLE IF NOT EXISTS flows (
   "reporter_node" varchar COMMENT 'The node that reports.',
   "ring_id" varchar COMMENT 'The stream. (ring_id, flow_number) is unique in the table, and its gaps are in losses.',
   "flow_number" bigint COMMENT 'Number in the stream.',
-  "connection_id" bigint COMMENT 'The reporting kernel''s socket cookie; null in a merged row.',
+  "connection_id" bigint COMMENT 'The reporting kernel''s socket cookie, one that it drew counting down as 2^52 + n; null in a merged row.',
   "seeded" boolean COMMENT 'The connection is older than the capture.',
   "arrival_time" timestamp(3) COMMENT 'The raw log''s append time; dt and hour are made from it.',
   "dt" varchar COMMENT 'Day of arrival, UTC: YYYY-MM-DD.' WITH (partition_projection_type = 'DATE', partition_projection_format = 'yyyy-MM-dd', partition_projection_range = ARRAY['2026-01-01', 'NOW'], partition_projection_interval = 1, partition_projection_interval_unit = 'DAYS'),

@@ -51,6 +51,11 @@ test('a record becomes a row: addresses, ports, bytes, owner and place', () => {
   assert.deepEqual([row.numbers[0], row.report[0], row.connectionCount[0]], [1, Report.final, 1]);
 });
 
+test('a cookie that the kernel drew counting down is a record like any other, with a number of its own', () => {
+  assert.equal(one({ cookie: 0xffff_ffff_ffff_fff6n }).connectionId[0], 2 ** 52 + 10);
+  assert.equal(one({ cookie: 0xffff_ffff_ffff_ffffn }).connectionId[0], 2 ** 52 + 1);
+});
+
 test('boot times become unix times, also after more than 104 days', () => {
   const days = 200n * 86_400n * 1_000_000_000n;
   const row = one({ openedNs: days + 1_999n, startNs: days + 1_999n, endNs: days + 5_000_000n });
