@@ -26,7 +26,7 @@ static __always_inline void close_guess(struct flow_record *r, struct sock *sk, 
 }
 
 static __always_inline void close_emit(struct sock *sk, struct tcp_sock *tp, struct connection *c,
-				       const struct tally *base, __u32 from, __u16 flags)
+				       const struct tally *base, __u32 from, __u16 why)
 {
 	struct flow_record *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
 	struct tally t;
