@@ -88,7 +88,7 @@ class NodePlayer implements FlowSource {
     let bytes = 0;
     while (this.#due() && this.#next!.kind === FRAME.ring) {
       const rest = this.#next!.payload.subarray(this.#given);
-      const fits = wholeRecords(rest, into.length - bytes);
+      const fits = wholeRecords(rest, into.length - bytes, bytes === 0);
       into.set(rest.subarray(0, fits), bytes);
       bytes += fits;
       this.#given += fits;
@@ -192,7 +192,7 @@ function isScan(frame: Frame): boolean {
 }
 
 /** As many bytes of `bytes` as make whole records and fit; the rest of bytes that make no record belongs to the last. */
-function wholeRecords(bytes: Uint8Array, room: number): number {
+function wholeRecords(bytes: Uint8Array, room: number, emptyBuffer: boolean): number {
   if (bytes.length <= room) return bytes.length;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let at = 0;
@@ -202,5 +202,5 @@ function wholeRecords(bytes: Uint8Array, room: number): number {
     at = next;
   }
   // A record larger than the reader's whole buffer is none: hand over what fits, and let the decoder refuse it.
-  return at === 0 ? room : at;
+  return at === 0 && emptyBuffer ? room : at;
 }
