@@ -96,7 +96,7 @@ test('a reader with a small buffer gets whole records, also where it is behind a
     const [playback] = playRecording(recording, { paced: false });
     assert.ok(playback !== undefined);
     await playback.host.snapshot();
-    const buffer = new Uint8Array(1000);
+    const buffer = new Uint8Array(1100);
     const read: Uint8Array[] = [];
     while (!playback.source.ended) {
       const { bytes } = playback.source.read(buffer);
