@@ -1,5 +1,4 @@
 /** The live view's lines, from what the stages have reported. Pure. */
-import type { MetricName } from '../contract/meter.ts';
 import type { MeterRegistry } from '../contract/meter-registry.ts';
 
 /** What the view shows of one moment. Flow numbers. */
@@ -14,14 +13,21 @@ export interface LiveFigures {
   readonly objects: number;
 }
 
-const LOSSES: readonly MetricName[] = ['weir_sidecar_flows_dropped_total', 'weir_enricher_flows_dropped_total'];
+/** Reasons of the sink that are no losses: another sink stored the same, or the log keeps it for the next one. */
+const NOT_LOST = ['stored_by_another', 'left_in_the_log'];
+
+/** What stands in the lake as lost, wherever on the way it was: every loss ends in the sink's ledger. */
+function lostOf(meter: MeterRegistry): number {
+  const kept = NOT_LOST.map((reason) => meter.total('weir_sink_flows_dropped_total', { reason }));
+  return kept.reduce((rest, flows) => rest - flows, meter.total('weir_sink_flows_dropped_total'));
+}
 
 export function figuresOf(meter: MeterRegistry, elapsedMs: number): LiveFigures {
   return {
     elapsedMs,
     captured: meter.total('weir_sidecar_flows_in_total'),
     stored: meter.total('weir_sink_flows_out_total'),
-    lost: LOSSES.reduce((sum, name) => sum + meter.total(name), 0),
+    lost: lostOf(meter),
     held: {
       sidecar: meter.total('weir_sidecar_flows_held'),
       enricher: meter.total('weir_enricher_flows_held'),

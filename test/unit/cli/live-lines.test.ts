@@ -7,6 +7,8 @@ const filled = (): MeterRegistry => {
   const meter = new MeterRegistry();
   meter.add('weir_sidecar_flows_in_total', 1500);
   meter.add('weir_sidecar_flows_dropped_total', 5, { reason: 'ring_full', intentional: 'false' });
+  meter.add('weir_sink_flows_dropped_total', 5, { reason: 'ring_full', intentional: 'false' });
+  meter.add('weir_sink_flows_dropped_total', 70, { reason: 'left_in_the_log', intentional: 'true' });
   meter.add('weir_sink_flows_out_total', 1200);
   meter.set('weir_sidecar_flows_held', 95);
   meter.set('weir_enricher_flows_held', 200);
@@ -16,7 +18,7 @@ const filled = (): MeterRegistry => {
   return meter;
 };
 
-test('the figures are the sums that the stages reported', () => {
+test('the figures are the sums that the stages reported; a loss counts once, where it ends', () => {
   const figures = figuresOf(filled(), 10_000);
   assert.equal(figures.captured, 1500);
   assert.equal(figures.stored, 1200);
