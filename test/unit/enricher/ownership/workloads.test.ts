@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { WorkloadTable } from '../../../../enricher/ownership/workloads.ts';
+import { workload } from '../../../fixtures/enricher-messages.ts';
+
+test('a workload is known once, and forgotten with its last claim', () => {
+  const table = new WorkloadTable();
+  const first = table.acquire(workload('a'));
+  assert.equal(table.acquire(workload('a')), first);
+  table.release(first);
+  assert.equal(table.get(first).name, 'a');
+  table.release(first);
+  assert.equal(table.size, 0);
+  assert.equal(table.findInstance(workload('a')), -1);
+  assert.equal(table.acquire(workload('b')), first, 'its number is free');
+  assert.equal(table.get(first).name, 'b');
+});
+
+test('one uid is one instance whatever it is called, within its cluster', () => {
+  const table = new WorkloadTable();
+  const plain = table.acquire(workload('a'));
+  const named = table.acquire(workload('a', { name: 'checkout' }));
+  const elsewhere = table.acquire(workload('a', { cluster: 'other' }));
+  assert.notEqual(plain, named);
+  assert.equal(table.instanceOf(plain), table.instanceOf(named));
+  assert.notEqual(table.instanceOf(plain), table.instanceOf(elsewhere));
+  table.release(plain);
+  assert.equal(table.findInstance(workload('a')), table.instanceOf(named));
+});
+
+test('without a uid everything counts', () => {
+  const table = new WorkloadTable();
+  const one = table.acquire(workload('a', { instanceUid: '' }));
+  const two = table.acquire(workload('a', { instanceUid: '', node: 'n2' }));
+  assert.notEqual(table.instanceOf(one), table.instanceOf(two));
+});
