@@ -5,7 +5,7 @@
  * Per (network, address or prefix, port): the claims on it, by time. Facts: DESIGN section 5; decisions in docs/adr.
  */
 import { int32Words } from '../../schemas/columns.ts';
-import { Method, OwnershipKind } from '../../schemas/generated/common.ts';
+import { type Method, OwnershipKind } from '../../schemas/generated/common.ts';
 import {
   type ClaimColumns,
   decodeOwnershipMessage,

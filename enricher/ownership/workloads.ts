@@ -78,7 +78,7 @@ export class WorkloadTable {
   /** The id of a workload, with one reference more. */
   acquire(workload: Workload): number {
     const id = this.#workloads.acquire(workloadKey(workload));
-    if (this.#values[id] == null) {
+    if ((this.#values[id] ?? null) === null) {
       this.#values[id] = workload;
       if (id >= this.#instanceIds.length) {
         const grown = new Int32Array(2 * this.#instanceIds.length);
