@@ -15,7 +15,7 @@ import { LOG_FILE, openLog } from './reading.ts';
 import { openMachine, refuseSpool, startSidecarFrom } from './sidecar-parts.ts';
 import { createMeter, type StageParts } from './stage-process.ts';
 import { formatCell } from './table.ts';
-import { topicName, topicSpecs } from './topics.ts';
+import { ensureTopics, topicName } from './topics.ts';
 
 /** Rows below the live figures. */
 const LAST_ROWS = 6;
@@ -36,7 +36,7 @@ export async function runSession(folder: DataFolder, { config, signal }: Invocat
   const server = await startMetricsServer(config['metrics.listen'], meter, () => (ready ? null : 'starting'));
   const log = await openLog(config, join(folder.log, LOG_FILE));
   try {
-    await log.ensureTopics(topicSpecs(config));
+    await ensureTopics(log, config);
     const parts: StageParts = { log, clock: systemClock, logger, meter, config };
     const pipeline = await startPipeline(parts, config['lake.uri'] || folder.lake, (of) => startSource(of, plan));
     ready = true;

@@ -1,7 +1,8 @@
 /** The topics of CONTRACT with their retention and limits, from the configuration. */
 import type { Config } from '../contract/config-table.ts';
+import { WeirError } from '../contract/errors.ts';
 import { ENRICHED_MESSAGE_BYTES_MAX, OWNERSHIP_MESSAGE_BYTES_MAX, RAW_MESSAGE_BYTES_MAX } from '../contract/limits.ts';
-import { TOPICS, type TopicSpec } from '../transport/log.ts';
+import { type Log, TOPICS, type TopicSpec } from '../transport/log.ts';
 
 /** Claims are kept longer than flows by this: a batch at the edge of retention still finds who held its addresses. */
 const OWNERSHIP_LONGER_MS = 2 * 3_600_000;
@@ -33,4 +34,18 @@ export function topicSpecs(config: Config, partitions: number = config['transpor
       messageBytesMax: ENRICHED_MESSAGE_BYTES_MAX,
     },
   ];
+}
+
+/**
+ * Make what is not there. Topics that exist keep their number of partitions, whatever the configuration says of new ones.
+ * WEIR_TRANSPORT_*.
+ */
+export async function ensureTopics(log: Log, config: Config): Promise<void> {
+  let partitions: number | undefined;
+  try {
+    partitions = (await log.describe(topicName(config, 'raw'))).partitions.length;
+  } catch (error) {
+    if (!(error instanceof WeirError) || error.code !== 'WEIR_TRANSPORT_UNKNOWN_TOPIC') throw error;
+  }
+  await log.ensureTopics(topicSpecs(config, partitions));
 }

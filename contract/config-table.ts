@@ -78,8 +78,10 @@ const MIB: number = 1024 * KIB;
 
 const NAME = { regex: /^[A-Za-z0-9._-]{1,128}$/, says: 'letters, digits, ".", "_" and "-", at most 128' };
 const NAME_OR_EMPTY = { regex: /^[A-Za-z0-9._-]{0,128}$/, says: NAME.says };
-const HOST_PORT = { regex: /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/, says: 'host:port' };
-const LISTEN = { regex: /^(off|(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):\d{1,5})$/, says: 'address:port, or off' };
+const PORT = '(\\d{1,4}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5])';
+const ADDRESS = '(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9._-]+)';
+const HOST_PORT = { regex: new RegExp(`^${ADDRESS}:${PORT}$`), says: 'host:port' };
+const LISTEN = { regex: new RegExp(`^(off|${ADDRESS}:${PORT})$`), says: 'address:port, or off' };
 const URL_OR_EMPTY = { regex: /^(https?:\/\/\S+)?$/, says: 'an http or https address' };
 
 const text = (sentence: string, value = '', pattern?: Field['pattern']): Field<string> => ({

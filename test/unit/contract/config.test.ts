@@ -75,6 +75,7 @@ test('a wrong type or range names the key as it was written, the value, and what
     [{ 'sidecar.ringBytes': '1KiB' }, ['from 64KiB to 1GiB']],
     [{ 'transport.brokers': ['a'] }, ['["a"]', 'host:port']],
     [{ 'metrics.listen': '9464' }, ['address:port, or off']],
+    [{ 'metrics.listen': '127.0.0.1:65536' }, ['address:port, or off']],
     [{ lake: { flushAge: null } }, ['null', 'a duration']],
     [{ cluster: 'a b' }, ['"a b"', 'letters, digits']],
   ];
