@@ -190,9 +190,11 @@ class Sidecar implements Stage {
   async #finish(flows: FlowPipeline): Promise<void> {
     const { source, host, clock, logger } = this.#options;
     const untilMs = clock.nowMs() + STOP_MS;
-    await this.#readWhileReporting(flows);
-    this.#report();
-    await this.#readWhileReporting(flows);
+    if (source.kind === 'ebpf') {
+      await this.#readWhileReporting(flows);
+      this.#report();
+      await this.#readWhileReporting(flows);
+    }
     await source.detach();
     while (!this.#read(flows) && clock.nowMs() < untilMs && this.#raw.failure === null) {
       flows.flush(this.#clock.nowMs());

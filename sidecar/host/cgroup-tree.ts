@@ -65,7 +65,7 @@ export class CgroupTree {
       const path = folder.slice(this.#mount.length) || '/';
       this.#paths.set(stat.ino, path);
       yield { id: stat.ino, path, pids: processes ? pidsOf(folder) : [] };
-      if (stat.nlink > LEAF_LINKS) folders.push(...childrenOf(folder));
+      if (stat.nlink !== LEAF_LINKS) folders.push(...childrenOf(folder));
     }
   }
 }

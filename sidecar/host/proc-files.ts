@@ -9,8 +9,8 @@ export type Missing = 'gone' | 'denied';
 
 let buffer = Buffer.allocUnsafe(64 * 1024);
 
-/** The file's text up to `bytesMax`, stopping early once `enough` says so of what is there; why not, where it cannot be read. */
-export function readText(path: string, bytesMax: number, enough?: (text: string) => boolean): string | Missing {
+/** The file's text up to `bytesMax`, stopping early once `enough` says so of what is there; null where it cannot be read. */
+export function textOrNull(path: string, bytesMax: number, enough?: (text: string) => boolean): string | null {
   try {
     const fd = openSync(path, 'r');
     try {
@@ -19,14 +19,9 @@ export function readText(path: string, bytesMax: number, enough?: (text: string)
       closeSync(fd);
     }
   } catch (cause) {
-    return missing(cause);
+    missing(cause);
+    return null;
   }
-}
-
-/** Null where it cannot be read, for whatever ordinary reason. */
-export function textOrNull(path: string, bytesMax: number): string | null {
-  const text = readText(path, bytesMax);
-  return text === 'gone' || text === 'denied' ? null : text;
 }
 
 /** Inode in a link like `net:[4026531840]` or `socket:[4711]`. */

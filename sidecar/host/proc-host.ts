@@ -16,7 +16,7 @@ import type { HostSnapshot, HostView, ListenHint, Listener, LocalIdentity, Netwo
 import { localIdentity } from '../identity/local-identity.ts';
 import { CgroupTree } from './cgroup-tree.ts';
 import { ipv4Addresses, ipv6Addresses, listeningSockets, pastListeners, type ListeningSocket } from './net-files.ts';
-import { inodeOf, linkInode, readText, textOrNull } from './proc-files.ts';
+import { inodeOf, linkInode, textOrNull } from './proc-files.ts';
 import { SocketOwners } from './socket-owners.ts';
 
 export interface ProcHostOptions {
@@ -190,8 +190,8 @@ export class ProcHost implements HostView {
 
   #netFile(pids: ReadonlySet<number>, file: string, enough?: (text: string) => boolean): string | null {
     for (const pid of pids) {
-      const text = readText(`${PROC}/${pid}/net/${file}`, NET_FILE_BYTES_MAX, enough);
-      if (text !== 'gone' && text !== 'denied') return text;
+      const text = textOrNull(`${PROC}/${pid}/net/${file}`, NET_FILE_BYTES_MAX, enough);
+      if (text !== null) return text;
     }
     return null;
   }
