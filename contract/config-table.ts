@@ -152,7 +152,12 @@ export const FIELDS: { readonly [K in ConfigKey]: Field<Config[K]> } = {
   'sidecar.heartbeat': duration(5 * SECOND, 100, MINUTE, 'How often claims of ownership are repeated.'),
   'sidecar.scan': duration(SECOND, 50, MINUTE, 'How often addresses and listeners of this machine are looked at.'),
   'sidecar.ringPoll': duration(100, 5, 10 * SECOND, 'How often the ring is drained.'),
-  'sidecar.ringBytes': size(16 * MIB, 64 * KIB, 1024 * MIB, 'Size of the ring buffer; a power of two.'),
+  'sidecar.ringBytes': size(
+    4 * MIB,
+    64 * KIB,
+    1024 * MIB,
+    'Size of the ring; a power of two. Costs twice that in memory.',
+  ),
   'sidecar.batchFlows': int(1000, 1, 16_384, 'A batch is closed once it has this many flows.'),
   'sidecar.batchAge': duration(SECOND, 10, MINUTE, 'A batch is closed at the latest this long after its first flow.'),
   'sidecar.spool': text('Folder where batches wait while the log is away; empty: they wait in the ring.'),

@@ -15,7 +15,7 @@ FLAGS
   --for DURATION   end by itself after so long
   --source SOURCE  ebpf (default), or recording:FILE (made by weir record)
 
-Other defaults than the table's: lake.flushAge 2s, log.level warn, log.format text.
+Other defaults than the table's: lake.flushAge 2s, sidecar.ringBytes 16MiB, log.level warn, log.format text.
 
 EXAMPLES
   sudo npx weir run
@@ -24,7 +24,7 @@ EXAMPLES
 `,
   options: { data: { type: 'string' }, for: { type: 'string' }, source: { type: 'string' } },
   sections: ['', 'transport', 'lake', 'sidecar', 'enricher', 'privacy', 'metrics', 'log'],
-  defaults: { 'lake.flushAge': 2000, 'log.level': 'warn', 'log.format': 'text' },
+  defaults: { 'lake.flushAge': 2000, 'sidecar.ringBytes': 16 * 1024 * 1024, 'log.level': 'warn', 'log.format': 'text' },
   run,
 };
 

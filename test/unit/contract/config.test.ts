@@ -23,7 +23,7 @@ const refused = (code: string, words: readonly string[], run: () => unknown): vo
 test('without layers every key has its default and the network is the cluster', () => {
   const config = compileConfig([]);
   assert.equal(config['lake.flushAge'], 30_000);
-  assert.equal(config['sidecar.ringBytes'], 16 * 1024 * 1024);
+  assert.equal(config['sidecar.ringBytes'], 4 * 1024 * 1024);
   assert.equal(config.network, 'local');
   assert.equal(Object.isFrozen(config), true);
 });
