@@ -1,32 +1,56 @@
 /** The dictionaries of one enriched batch, put together from those of its raw batches and from the history. */
 import type { Process, Service, Workload } from '../schemas/generated/common.ts';
-import { workloadKey } from './ownership/workloads.ts';
-import type { WorkloadTable } from './ownership/workloads.ts';
+import { type WorkloadTable, workloadKey } from './ownership/workloads.ts';
 
+/**
+ * One object serves many batches: `reset` begins the next. What the history knows goes by its number there, so that
+ * a workload's fourteen strings are only looked at for the few that a raw batch brings along.
+ */
 export class BatchDictionaries {
-  readonly workloads: Workload[] = [];
-  readonly processes: Process[] = [];
-  readonly services: Service[] = [];
-  readonly #workloadIndex = new Map<string, number>();
-  readonly #ownerIndex = new Map<number, number>();
-  readonly #processIndex = new Map<string, number>();
-  readonly #serviceIndex = new Map<number, number>();
+  workloads: Workload[] = [];
+  processes: Process[] = [];
+  services: Service[] = [];
   readonly #owners: WorkloadTable;
+  /** By workload of the history: its index, where `#stamps` has this batch's number. */
+  #indices = new Int32Array(1024);
+  #stamps = new Int32Array(1024);
+  #stamp = 0;
+  #workloadIndex = new Map<string, number>();
+  #processIndex = new Map<string, number>();
+  #serviceIndex = new Map<string, number>();
 
   constructor(owners: WorkloadTable) {
     this.#owners = owners;
+    this.reset();
+  }
+
+  /** Begin the next batch; the arrays of the last one stay the caller's. */
+  reset(): void {
+    this.workloads = [];
+    this.processes = [];
+    this.services = [];
+    this.#workloadIndex.clear();
+    this.#processIndex.clear();
+    this.#serviceIndex.clear();
+    this.#stamp = (this.#stamp + 1) | 0;
+    if (this.#stamp > 0) return;
+    this.#stamps.fill(0);
+    this.#stamp = 1;
   }
 
   addWorkload(workload: Workload): number {
-    return indexOf(this.#workloadIndex, this.workloads, workloadKey(workload), workload);
+    const key = workloadKey(workload);
+    const owner = this.#owners.find(key);
+    return owner >= 0 ? this.addOwner(owner) : indexOf(this.#workloadIndex, this.workloads, key, workload);
   }
 
   /** The index of a workload of the history. */
   addOwner(id: number): number {
-    const known = this.#ownerIndex.get(id);
-    if (known !== undefined) return known;
-    const index = this.addWorkload(this.#owners.get(id));
-    this.#ownerIndex.set(id, index);
+    if (id >= this.#indices.length) this.#grow(id);
+    if (this.#stamps[id] === this.#stamp) return this.#indices[id]!;
+    const index = this.workloads.push(this.#owners.get(id)) - 1;
+    this.#stamps[id] = this.#stamp;
+    this.#indices[id] = index;
     return index;
   }
 
@@ -37,17 +61,22 @@ export class BatchDictionaries {
 
   /** The index of the Service that a workload of the history is. */
   addService(id: number): number {
-    const known = this.#serviceIndex.get(id);
-    if (known !== undefined) return known;
     const { name, namespace } = this.#owners.get(id);
-    const equal = this.services.findIndex((service) => service.name === name && service.namespace === namespace);
-    const index = equal >= 0 ? equal : this.services.push({ name, namespace }) - 1;
-    this.#serviceIndex.set(id, index);
-    return index;
+    return indexOf(this.#serviceIndex, this.services, `${namespace}\0${name}`, { name, namespace });
+  }
+
+  #grow(id: number): void {
+    const length = Math.max(id + 1, 2 * this.#indices.length);
+    const indices = new Int32Array(length);
+    const stamps = new Int32Array(length);
+    indices.set(this.#indices);
+    stamps.set(this.#stamps);
+    this.#indices = indices;
+    this.#stamps = stamps;
   }
 }
 
-function indexOf<K, V>(index: Map<K, number>, list: V[], key: K, value: V): number {
+function indexOf<V>(index: Map<string, number>, list: V[], key: string, value: V): number {
   const known = index.get(key);
   if (known !== undefined) return known;
   index.set(key, list.length);

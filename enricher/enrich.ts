@@ -76,14 +76,14 @@ export interface EnrichResult {
 }
 
 export class Enricher {
-  readonly #history: OwnershipHistory;
   readonly #joiner: Joiner;
+  readonly #dictionaries: BatchDictionaries;
   readonly #raw = new RawFlowColumns(BATCH_FLOWS_MAX);
   readonly #rows = new EnrichedFlowColumns(BATCH_FLOWS_MAX);
 
   constructor(history: OwnershipHistory) {
-    this.#history = history;
     this.#joiner = new Joiner(history);
+    this.#dictionaries = new BatchDictionaries(history.workloads);
   }
 
   /** As many of the messages, from the first, as are ready or forced. */
@@ -103,12 +103,8 @@ export class Enricher {
 
   /** Join messages from `from` on, until one waits or the group is full. */
   #group(messages: readonly RawInput[], from: number, to: number, counts: EndCounts): Group {
-    const group: Group = {
-      sources: [],
-      refused: [],
-      dictionaries: new BatchDictionaries(this.#history.workloads),
-      needs: [],
-    };
+    const group: Group = { sources: [], refused: [], needs: [] };
+    this.#dictionaries.reset();
     this.#rows.length = 0;
     for (let i = from; i < to && this.#rows.length <= GROUP_FLOWS_MAX; i += 1) {
       const input = messages[i]!;
@@ -123,7 +119,7 @@ export class Enricher {
         group.needs = needs;
         break;
       }
-      this.#joiner.write(batch, this.#rows, group.dictionaries, counts);
+      this.#joiner.write(batch, this.#rows, this.#dictionaries, counts);
       group.sources.push(sourceOf(batch, input));
     }
     return group;
@@ -165,7 +161,7 @@ export class Enricher {
       const { offset, appendMs, headers } = messages[from]!;
       const lost: Group = { ...group, sources: [lostSource(offset, appendMs, headers, 'too_large')], refused: [] };
       lost.refused.push({ offset, code: bytes.code, message: bytes.message });
-      lost.dictionaries = new BatchDictionaries(this.#history.workloads);
+      this.#dictionaries.reset();
       this.#rows.length = 0;
       this.#close(messages, from, lost, provenance, enriched, refused);
       return;
@@ -183,7 +179,7 @@ export class Enricher {
   }
 
   #encode(group: Group, provenance: Provenance): Uint8Array<ArrayBuffer> | WeirError {
-    const { workloads, processes, services } = group.dictionaries;
+    const { workloads, processes, services } = this.#dictionaries;
     const { sources } = group;
     try {
       const bytes = encodeEnrichedBatch({
@@ -206,10 +202,10 @@ export class Enricher {
   }
 }
 
+/** What was joined so far; its rows and dictionaries are the enricher's. */
 interface Group {
   sources: Source[];
   refused: Refusal[];
-  dictionaries: BatchDictionaries;
   needs: readonly Need[];
 }
 

@@ -104,6 +104,11 @@ export class WorkloadTable {
     return this.#values[id]!;
   }
 
+  /** The id of the workload with that `workloadKey`, -1 when no claim names it. */
+  find(key: string): number {
+    return this.#workloads.find(key);
+  }
+
   /** The instance of a workload of the table. */
   instanceOf(id: number): number {
     return this.#instanceIds[id]!;
