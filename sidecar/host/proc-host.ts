@@ -15,9 +15,9 @@ import { mountHere, resolveCgroup } from '../capture-host.ts';
 import type { HostSnapshot, HostView, ListenHint, Listener, LocalIdentity, NetworkNamespace } from '../host-view.ts';
 import { localIdentity } from '../identity/local-identity.ts';
 import { CgroupTree } from './cgroup-tree.ts';
-import { ipv4Addresses, ipv6Addresses, listeningSockets, pastListeners, type ListeningSocket } from './net-files.ts';
+import { ListenerFiles, netFile, type WatchedProcess } from './listener-files.ts';
+import { ipv4Addresses, ipv6Addresses } from './net-files.ts';
 import { inodeOf, linkInode, textOrNull } from './proc-files.ts';
-import { SocketOwners } from './socket-owners.ts';
 
 export interface ProcHostOptions {
   readonly cluster: string;
@@ -35,8 +35,6 @@ const PROC = '/proc';
 const SLICE_MS = 5;
 /** The whole tree is walked for an unknown cgroup at most this often. */
 const LEARN_MS = 1000;
-/** A route table of 100,000 routes prints as 6 MB. */
-const NET_FILE_BYTES_MAX = 8 * 1024 * 1024;
 
 interface Residents {
   readonly pids: Set<number>;
@@ -44,16 +42,11 @@ interface Residents {
   shared: boolean;
 }
 
-interface Process {
-  readonly cgroupId: number;
-  readonly path: string;
-}
-
 export class ProcHost implements HostView {
   readonly node: string;
   readonly #options: ProcHostOptions;
   readonly #tree: CgroupTree;
-  readonly #sockets = new SocketOwners(PROC);
+  readonly #listeners = new ListenerFiles(PROC);
   readonly #addresses = new Map<string, { text: string; parsed: NetworkNamespace['addresses'] }>();
   #learnedMs = -Infinity;
   #sliceMs = 0;
@@ -73,24 +66,24 @@ export class ProcHost implements HostView {
   async snapshot(listening: readonly ListenHint[] = []): Promise<HostSnapshot> {
     const startedUs = this.#nowUs();
     this.#sliceMs = performance.now();
-    const processes = new Map<number, Process>();
-    for (const { id, path, pids } of this.#tree.walk()) {
-      for (const pid of pids) processes.set(pid, { cgroupId: id, path });
+    const processes = new Map<number, WatchedProcess>();
+    for (const { id, pids } of this.#tree.walk()) {
+      for (const pid of pids) processes.set(pid, { cgroupId: id });
       await this.#giveWay();
     }
     const residents = await this.#residents(processes);
     if (!this.#tree.wholeMachine) await this.#markStrangers(residents, processes);
     const namespaces: NetworkNamespace[] = [];
     const listeners: Listener[] = [];
-    this.#sockets.beginScan();
+    this.#listeners.beginScan();
     for (const [inode, here] of residents) {
       const addresses = this.#addressesOf(inode, here.pids);
       namespaces.push({ inode, addresses, cgroupIds: [...here.cgroupIds], shared: here.shared });
       const hints = listening.filter(({ netns }) => netns === inode).map(({ pid }) => pid);
-      listeners.push(...this.#listenersOf(inode, here, processes, hints));
+      listeners.push(...this.#listeners.of(inode, here.pids, processes, this.#soleCgroup(here), hints));
       await this.#giveWay();
     }
-    this.#sockets.endScan();
+    this.#listeners.endScan();
     for (const key of this.#addresses.keys()) {
       if (!residents.has(Number(key.split('/')[0]))) this.#addresses.delete(key);
     }
@@ -119,7 +112,7 @@ export class ProcHost implements HostView {
   }
 
   /** Not cached: setns changes a process's namespace under the same pid. */
-  async #residents(processes: ReadonlyMap<number, Process>): Promise<Map<number, Residents>> {
+  async #residents(processes: ReadonlyMap<number, WatchedProcess>): Promise<Map<number, Residents>> {
     const residents = new Map<number, Residents>();
     const denied: number[] = [];
     for (const [pid, { cgroupId }] of processes) {
@@ -141,7 +134,10 @@ export class ProcHost implements HostView {
     return residents;
   }
 
-  async #markStrangers(residents: Map<number, Residents>, processes: ReadonlyMap<number, Process>): Promise<void> {
+  async #markStrangers(
+    residents: Map<number, Residents>,
+    processes: ReadonlyMap<number, WatchedProcess>,
+  ): Promise<void> {
     const known = markers(residents);
     for (const name of readdirSync(PROC)) {
       const pid = Number(name);
@@ -181,50 +177,26 @@ export class ProcHost implements HostView {
   ): NetworkNamespace['addresses'] {
     const key = `${inode}/${file}`;
     const known = this.#addresses.get(key);
-    const text = this.#netFile(pids, file);
+    const text = netFile(PROC, pids, file);
     if (text === null || text === known?.text) return known?.parsed ?? [];
     const parsed = parse(text);
     this.#addresses.set(key, { text, parsed });
     return parsed;
   }
 
-  #netFile(pids: ReadonlySet<number>, file: string, enough?: (text: string) => boolean): string | null {
-    for (const pid of pids) {
-      const text = textOrNull(`${PROC}/${pid}/net/${file}`, NET_FILE_BYTES_MAX, enough);
-      if (text !== null) return text;
+  /**
+   * The cgroup that stands for the one workload of a namespace, null where there are several, strangers, or one that
+   * only its processes' names tell.
+   */
+  #soleCgroup({ cgroupIds, shared }: Residents): number | null {
+    if (shared) return null;
+    const uids = new Set<string>();
+    for (const id of cgroupIds) {
+      const identity = this.identify(id, 0, '');
+      if (identity === null) return null;
+      uids.add(identity.workload.instanceUid);
     }
-    return null;
-  }
-
-  #listenersOf(
-    inode: number,
-    { pids, cgroupIds, shared }: Residents,
-    processes: ReadonlyMap<number, Process>,
-    hints: readonly number[],
-  ): Listener[] {
-    const sockets: ListeningSocket[] = [];
-    for (const file of ['tcp', 'tcp6']) {
-      sockets.push(...listeningSockets(this.#netFile(pids, file, pastListeners) ?? ''));
-    }
-    const [only] = cgroupIds;
-    const [anyPid] = pids;
-    // One cgroup that names its owner: whoever of it holds the socket, the answer is the same.
-    const alone = !shared && cgroupIds.size === 1 && anyPid !== undefined && processes.get(anyPid)?.path !== '/';
-    if (alone && only !== undefined) {
-      return sockets.map(({ addr, port }) => ({ netns: inode, addr, port, cgroupId: only, pid: 0, comm: '' }));
-    }
-    const holders = this.#sockets.find(
-      sockets.map((socket) => socket.inode),
-      pids,
-      hints,
-    );
-    return sockets.flatMap((socket) => {
-      const pid = holders.get(socket.inode);
-      const process = pid === undefined ? undefined : processes.get(pid);
-      if (pid === undefined || process === undefined) return [];
-      const comm = textOrNull(`${PROC}/${pid}/comm`, 64)?.trimEnd() ?? '';
-      return [{ netns: inode, addr: socket.addr, port: socket.port, cgroupId: process.cgroupId, pid, comm }];
-    });
+    return uids.size === 1 ? Math.min(...cgroupIds) : null;
   }
 }
 
