@@ -54,22 +54,15 @@ const FLUSH_BYTES_MAX = 512 * 1024 * 1024;
 export async function startSink(options: SinkOptions): Promise<Stage> {
   const format = options.format ?? openParquetFormat();
   const context = contextOf(options, format);
-  const run =
-    (content: () => Content) =>
-    (assignment: Assignment): Promise<void> =>
-      runPartition(context, assignment, content());
   const { log, group } = options;
-  const flows = await log.join(
-    group,
-    options.enrichedTopic,
-    run(() => new FlowsContent()),
-  );
+  const join = (of: string, topic: string, content: () => Content) => {
+    const run = (assignment: Assignment): Promise<void> =>
+      runPartition({ ...context, group: of }, assignment, content());
+    return log.join(of, topic, run);
+  };
+  const flows = await join(group, options.enrichedTopic, () => new FlowsContent());
   // A group of its own: a membership is of one topic.
-  const ownership = await log.join(
-    `${group}.ownership`,
-    options.ownershipTopic,
-    run(() => new OwnershipContent()),
-  );
+  const ownership = await join(`${group}.ownership`, options.ownershipTopic, () => new OwnershipContent());
   const leave = async (): Promise<void> => {
     try {
       await Promise.all([flows.leave(), ownership.leave()]);
