@@ -59,15 +59,15 @@ export const WORKLOADS: readonly WorkloadPlan[] = [
 ];
 
 /** Lives in cache-blue's namespace, and in mid-run moves to cache-green's on the other node. */
-export const MOVED_ADDRESS = `${PREFIX_4}.0.77`;
+export const MOVED_ADDRESS: string = `${PREFIX_4}.0.77`;
 export const MOVED_FROM = 'cache-blue';
 export const MOVED_TO = 'cache-green';
 export const MOVED_PORT = 6379;
 
 /** Nobody has these: nothing answers ARP for the one; frames to the other go to a MAC that nobody has. */
-export const UNREACHABLE_4 = `${PREFIX_4}.9.10`;
-export const UNREACHABLE_6 = `${PREFIX_6}9:10`;
-export const SILENT_4 = `${PREFIX_4}.9.20`;
+export const UNREACHABLE_4: string = `${PREFIX_4}.9.10`;
+export const UNREACHABLE_6: string = `${PREFIX_6}9:10`;
+export const SILENT_4: string = `${PREFIX_4}.9.20`;
 export const SILENT_MAC = '02:00:00:00:de:ad';
 /** Who calls them. */
 export const CALLER_OF_NOBODY = 'batch';
@@ -75,7 +75,7 @@ export const CALLER_OF_NOBODY = 'batch';
 export const SLOW_WORKLOAD = 'batch';
 export const SLOW_LINK = 'rate 20mbit burst 16kb latency 400ms';
 
-export const SUBNETS = { v4: `${PREFIX_4}.0.0/16`, v6: `${PREFIX_6}/64` } as const;
+export const SUBNETS: { readonly v4: string; readonly v6: string } = { v4: `${PREFIX_4}.0.0/16`, v6: `${PREFIX_6}/64` };
 export const OUTSIDE_SUBNETS: readonly string[] = ['198.51.100.0/24', '203.0.113.0/24', '2001:db8::/32'];
 
 export function workloadNamed(name: string): WorkloadPlan {

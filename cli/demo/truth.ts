@@ -40,13 +40,23 @@ export interface TruthHolder {
   readonly toLatestUs: number;
 }
 
+/** Which demo it is. */
+export interface TruthHead {
+  readonly demo: string;
+  readonly seed: number;
+  readonly forMs: number;
+  readonly startedUs: number;
+}
+
 export interface Truth {
+  readonly head: TruthHead;
   readonly ends: readonly TruthEnd[];
   readonly holders: readonly TruthHolder[];
 }
 
 /** A line that cannot be read is an error: the truth must be whole. Throws RangeError. */
 export function parseTruth(text: string): Truth {
+  const heads: TruthHead[] = [];
   const ends: TruthEnd[] = [];
   const holders: TruthHolder[] = [];
   for (const [at, line] of text.split('\n').entries()) {
@@ -54,9 +64,12 @@ export function parseTruth(text: string): Truth {
     const value = parseLine(line, at + 1);
     if (isEnd(value)) ends.push(value);
     else if (isHolder(value)) holders.push(value);
-    else throw new RangeError(`line ${at + 1} of the truth is neither an end nor a holder: ${line.slice(0, 80)}`);
+    else if (isHead(value)) heads.push(value);
+    else throw new RangeError(`line ${at + 1} of the truth is nothing known: ${line.slice(0, 80)}`);
   }
-  return { ends, holders };
+  const [head] = heads;
+  if (head === undefined) throw new RangeError('the truth does not say which demo it is of');
+  return { head, ends, holders };
 }
 
 function parseLine(line: string, number: number): unknown {
@@ -81,6 +94,11 @@ const isEnd = (value: unknown): value is TruthEnd =>
 
 const isHolder = (value: unknown): value is TruthHolder =>
   hasKeys(value, ['holder', 'address'], ['fromEarliestUs', 'fromUs', 'toUs', 'toLatestUs']);
+
+const isHead = (value: unknown): value is TruthHead => hasKeys(value, ['demo'], ['seed', 'forMs', 'startedUs']);
+
+/** A line of the truth file. */
+export const truthLine = (value: TruthHead | TruthHolder): string => `${JSON.stringify(value)}\n`;
 
 /** Identity of an end: no demo makes the same four twice. */
 export const endKey = (local: string, localPort: number, remote: string, remotePort: number): string =>

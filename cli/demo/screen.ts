@@ -1,0 +1,124 @@
+/** The last screen: what a fleet's operators ask, answered from the lake, and the truth beside it. 80 columns. Pure. */
+import type { CheckReport } from './check.ts';
+import { LOOKED_UP_SHARE_MIN } from './check.ts';
+import { MOVED_ADDRESS, WORKLOADS } from './fleet-plan.ts';
+import type { Answer, DemoResult } from './result.ts';
+import type { Truth } from './truth.ts';
+
+export const SCREEN_COLUMNS = 80;
+export const SCREEN_LINES = 40;
+
+export interface ScreenInput {
+  readonly result: DemoResult;
+  readonly truth: Truth;
+  /** As the user would name it. */
+  readonly data: string;
+  /** A recording was played instead of capturing. */
+  readonly isPlayback: boolean;
+}
+
+const cut = (line: string): string => (line.length <= SCREEN_COLUMNS ? line : `${line.slice(0, SCREEN_COLUMNS - 1)}…`);
+const text = (value: unknown): string => `${(value ?? '') as string}`.replace(/\p{Cc}/gu, ' ');
+const whole = (value: unknown): string => Number(value ?? 0).toLocaleString('en-US', { maximumFractionDigits: 0 });
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+export function screenLines(input: ScreenInput): string[] {
+  const { result, truth, data, isPlayback } = input;
+  const connections = `${whole(result.check.connections.made)} connections in ${truth.head.forMs / 1000} s`;
+  const what = isPlayback ? 'a playback: recorded elsewhere' : 'captured here with eBPF';
+  const lines = [
+    `== weir demo, seed ${truth.head.seed}: ${WORKLOADS.length} workloads, ${connections}; ${what}`,
+    heading('WHAT FAILS, AND HOW', 'failures'),
+    ...result.failures.map(failureLine),
+    heading('WHAT IS SLOW, AND WHY', 'slow'),
+    ...result.slow.map(slowLine),
+    heading('WHO REACHED OUTSIDE FOR THE FIRST TIME', 'outside'),
+    ...result.outside
+      .filter(({ what: of }) => !text(of).startsWith('unclaimed'))
+      .slice(0, 2)
+      .map(outsideLine),
+    heading(`WHO HELD ${MOVED_ADDRESS}, AND WHEN`, 'owners'),
+    ...result.owners.slice(0, 3).map(ownerLine),
+    ...truthLines(result),
+    'GO ON WITH',
+    `  npx weir query --data ${data} "SELECT src_workload, dst_workload, count(*) FROM flows GROUP BY 1, 2"`,
+    `  npx weir query --data ${data} --pack owners --set addr=${MOVED_ADDRESS}`,
+    `  npx weir verify --data ${data}`,
+  ];
+  return lines.map(cut);
+}
+
+const heading = (title: string, query: string): string => {
+  const name = `weir query --pack ${query}`;
+  return `${title.padEnd(SCREEN_COLUMNS - name.length - 1)} ${name}`;
+};
+
+function failureLine(row: Answer): string {
+  const edge = `${text(row['client'])} -> ${text(row['server'])}:${text(row['dst_port'])}`;
+  const often = `${whole(row['connections'])} of ${whole(row['of_all'])}`;
+  return `  ${edge.padEnd(34)} ${text(row['outcome']).padEnd(13)} ${often.padEnd(12)} ${text(row['error'])}`;
+}
+
+function slowLine(row: Answer): string {
+  const edge = `${text(row['client'])} -> ${text(row['server'])}:${text(row['dst_port'])}`;
+  const rtt = `rtt p95 ${text(row['rtt_ms_p95'])} ms (least ${text(row['rtt_ms_min'])})`;
+  return `  ${edge.padEnd(22)} ${rtt}: ${text(row['why'])}`;
+}
+
+function outsideLine(row: Answer): string {
+  const edge = `${text(row['client'])} -> ${text(row['dst_addr'])} port ${text(row['dst_port'])}`;
+  return `  ${edge.padEnd(44)} first ${clockTime(row['first_time'])}, ${whole(row['bytes_to_dst'])} B`;
+}
+
+function ownerLine(row: Answer): string {
+  const until = row['valid_to'] === null ? 'still' : clockTime(row['valid_to']);
+  const node = text(row['claimed_by']).replace(/^demo-\d+-\d+-/, '');
+  return `  ${text(row['workload']).padEnd(12)} on ${node.padEnd(8)} ${clockTime(row['valid_from'])} to ${until}`;
+}
+
+/** Of an ISO time, the time of day with milliseconds. */
+const clockTime = (value: unknown): string => text(value).slice(11, 23);
+
+function truthLines({ check, wrongByNewest, losses, verify }: DemoResult): string[] {
+  const { connections, bytes, rows, names } = check;
+  const unnamed = [...names.unnamed].sort(([, a], [, b]) => b - a);
+  const reasons = unnamed.map(([reason, ends]) => `${reason} ${whole(ends)}`).join(', ') || 'none';
+  const inRows = rows.expectedEnds + rows.interim;
+  return [
+    'THE TRUTH                                 as the traffic programs wrote it down',
+    line(
+      'connections',
+      `${whole(connections.made)} made, ${whole(connections.found)} found, ${whole(connections.off)} off`,
+    ),
+    line('bytes', `${whole(bytes.truth)} of payload, off by ${whole(bytes.off)}`),
+    line(
+      'rows',
+      `${whole(rows.lost)} lost, ${whole(rows.twice)} twice, ${whole(rows.unexpected)} without truth; ${whole(inRows)} in all, ${whole(rows.interim)} interim`,
+    ),
+    line('outcomes', `${whole(check.outcomesOff)} off${unjudgedText(check)}`),
+    line(
+      'named wrongly',
+      `${whole(names.wrong)} of ${whole(names.ends)} ends; by the current owner ${whole(wrongByNewest)} would be`,
+    ),
+    line('not named', `${reasons}; and ${whole(names.nobody)} that nobody of the fleet held`),
+    line('known by', methodsText(check)),
+    line('ledger', `${whole(verify.summary.flows)} flows in rows, ${whole(losses)} told as lost`),
+    line(
+      'verify',
+      verify.ok
+        ? `complete: ${whole(verify.summary.objects)} objects`
+        : `${verify.findings.length} findings: ${verify.findings[0]?.message ?? ''}`,
+    ),
+  ];
+}
+
+const line = (name: string, value: string): string => `  ${name.padEnd(14)} ${value}`;
+
+const unjudgedText = ({ unjudged }: CheckReport): string =>
+  unjudged === 0 ? '' : `; ${whole(unjudged)} ends not judged: open while the sidecar was away`;
+
+function methodsText(check: CheckReport): string {
+  const shares = [...check.methods].sort(([, a], [, b]) => b - a);
+  const list = shares.map(([method, ends]) => `${method} ${percent(ends / Math.max(1, check.names.ends))}`).join(', ');
+  return check.lookedUpShare >= LOOKED_UP_SHARE_MIN ? list : `${list}: too few by look-up`;
+}
