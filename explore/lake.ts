@@ -2,6 +2,9 @@
  * The lake as a database: the tables `flows`, `losses`, `ownership` over the Parquet objects of one LIST, and the views.
  * DuckDB runs in memory, bounded, and can open nothing but those objects.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { fromUnknown, WeirError } from '../contract/errors.ts';
 import type { Store } from '../contract/store.ts';
@@ -11,9 +14,11 @@ import { DUCKDB_MACROS } from './ddl.ts';
 import { dialectOf } from './views/dialect.ts';
 import { VIEWS } from './views/views.ts';
 
-/** Sorting and joining a day of a small fleet fits; what does not ends with DuckDB's own out-of-memory message. */
+/** Sorting and joining a day of a small fleet fits; what does not is spilled. */
 const MEMORY_BYTES = 1024 * 1024 * 1024;
 const THREADS = 2;
+/** What does not fit into memory goes to a folder of its own, removed at close. */
+const SPILL = '16GiB';
 
 export interface LakeOptions {
   readonly store: Store;
@@ -44,12 +49,16 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     memory_limit: `${Math.ceil((options.memoryBytes ?? MEMORY_BYTES) / (1024 * 1024))}MiB`,
   });
   const connection = await instance.connect();
+  const spill = mkdtempSync(join(tmpdir(), 'weir-query-'));
   const close = (): void => {
     connection.closeSync();
     instance.closeSync();
+    rmSync(spill, { recursive: true, force: true });
   };
   try {
-    await connection.run(`SET TimeZone = 'UTC'; SET temp_directory = ''; ${confine([...files.values()].flat())}`);
+    await connection.run(
+      `SET TimeZone = 'UTC'; SET temp_directory = ${quote(spill)}; SET max_temp_directory_size = '${SPILL}'; SET preserve_insertion_order = false; ${confine([...files.values()].flat())}`,
+    );
     await connection.run(DUCKDB_MACROS);
     for (const table of TABLES) await connection.run(tableSql(table, files.get(table.name) ?? []));
     for (const view of VIEWS) await connection.run(`CREATE VIEW ${view.name} AS ${view.sql(dialectOf('duckdb'))}`);

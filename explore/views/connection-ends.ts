@@ -49,14 +49,47 @@ const scopeKey =
   `CASE WHEN src_addr_scope = 'loopback' THEN 'loopback ' || reporter_node || ' ' || coalesce(dst_instance_uid, '') ` +
   `ELSE coalesce(CASE WHEN reporter = 'src' THEN src_network ELSE dst_network END, src_network, dst_network, '') END`;
 
-/** One row an end and connection: interim rows folded, the owners from the row that knows the far end best. */
-function mergedSql(): string {
-  const picked = [...ownerNames('src'), ...ownerNames('dst'), 'dst_service', 'dst_service_namespace'];
-  const once = ['protocol', 'src_addr_scope', 'dst_addr_scope', 'process_name', 'process_pid', 'container_id'];
-  return `SELECT
-${columns([
+/** The columns of a row that an account is made of. */
+const KEPT = [
   'reporter_node',
-  'connection_id_key AS connection_id',
+  'reporter',
+  'report',
+  'flow_number',
+  'src_addr',
+  'src_port',
+  'dst_addr',
+  'dst_port',
+  'role_method',
+  'seeded',
+  'peer_reports',
+  'connection_count',
+  'connection_start_time',
+  'start_time',
+  'end_time',
+  'duration_us',
+  'outcome',
+  'error',
+  ...ownerNames('src'),
+  ...ownerNames('dst'),
+  'dst_service',
+  'dst_service_namespace',
+  'protocol',
+  'src_addr_scope',
+  'dst_addr_scope',
+  'process_name',
+  'process_pid',
+  'container_id',
+  ...DIRECTED_COLUMNS.flatMap((name) => SIDES.map((side) => `${name}_to_${side}`)),
+  ...DELTA_COLUMNS,
+  'rtt_us',
+  'rtt_min_us',
+  'connect_us',
+];
+
+/** What identifies an end's account; `src_key` and `dst_key` follow from the addresses. */
+const IDENTITY = [
+  'reporter_node',
+  'connection_id',
   'attempt_key',
   'local_key',
   'reporter',
@@ -66,32 +99,68 @@ ${columns([
   'dst_port',
   'src_key',
   'dst_key',
-  'min(role_method) AS role_method',
-  'bool_or(seeded) AS seeded',
-  'bool_or(peer_reports) AS peer_reports',
-  "bool_or(report <> 'interim') AS finished",
-  'count(*) AS row_count',
-  'CAST(sum(connection_count) AS bigint) AS connection_count',
-  'min(connection_start_time) AS connection_start_time',
-  'min(start_time) AS first_seen',
-  'max(end_time) AS last_seen',
-  'max(duration_us) AS duration_us',
-  "coalesce(max(CASE WHEN report <> 'interim' THEN outcome END), 'open') AS outcome",
-  "max(CASE WHEN report <> 'interim' THEN error END) AS error",
-  'max(CASE WHEN pick = 1 THEN scope_key END) AS scope_key',
-  ...picked.map((name) => `max(CASE WHEN pick = 1 THEN ${name} END) AS ${name}`),
-  ...once.map((name) => `max(${name}) AS ${name}`),
-  ...DIRECTED_COLUMNS.flatMap((name) =>
-    SIDES.map((side) => `CAST(sum(${name}_to_${side}) AS bigint) AS ${name}_to_${side}`),
+];
+
+/** name, from several rows of one end, from the only row. */
+type Account = readonly [name: string, folded: string, single: string];
+
+const best = (name: string): Account => [name, `max(CASE WHEN pick = 1 THEN ${name} END)`, name];
+const added = (name: string): Account => [name, `CAST(sum(${name}) AS bigint)`, name];
+const aggregated = (name: string, by: 'min' | 'max' | 'bool_or'): Account => [name, `${by}(${name})`, name];
+
+const ACCOUNT: readonly Account[] = [
+  aggregated('role_method', 'min'),
+  aggregated('seeded', 'bool_or'),
+  aggregated('peer_reports', 'bool_or'),
+  ['finished', "bool_or(report <> 'interim')", 'true'],
+  ['row_count', 'count(*)', 'CAST(1 AS bigint)'],
+  added('connection_count'),
+  aggregated('connection_start_time', 'min'),
+  ['first_seen', 'min(start_time)', 'start_time'],
+  ['last_seen', 'max(end_time)', 'end_time'],
+  aggregated('duration_us', 'max'),
+  ['outcome', "coalesce(max(CASE WHEN report <> 'interim' THEN outcome END), 'open')", 'outcome'],
+  ['error', "max(CASE WHEN report <> 'interim' THEN error END)", 'error'],
+  best('scope_key'),
+  ...[...ownerNames('src'), ...ownerNames('dst'), 'dst_service', 'dst_service_namespace'].map(best),
+  ...['protocol', 'src_addr_scope', 'dst_addr_scope', 'process_name', 'process_pid', 'container_id'].map((name) =>
+    aggregated(name, 'max'),
   ),
-  ...DELTA_COLUMNS.map((name) => `CAST(sum(${name}) AS bigint) AS ${name}`),
-  'max_by(rtt_us, end_time) FILTER (WHERE rtt_us IS NOT NULL) AS rtt_us',
-  'min(rtt_min_us) AS rtt_min_us',
-  'max(connect_us) AS connect_us',
+  ...DIRECTED_COLUMNS.flatMap((name) => SIDES.map((side) => added(`${name}_to_${side}`))),
+  ...DELTA_COLUMNS.map(added),
+  ['rtt_us', 'max_by(rtt_us, end_time) FILTER (WHERE rtt_us IS NOT NULL)', 'rtt_us'],
+  aggregated('rtt_min_us', 'min'),
+  aggregated('connect_us', 'max'),
+];
+
+/**
+ * A row that covers its connection from the beginning to the end is the only one of its end: most are, and need no folding.
+ * The kernel moves a connection's baseline with each interim row, so that a final row after one begins later.
+ */
+const ONLY_ROW = "(report = 'failed' OR (report = 'final' AND coalesce(start_time = connection_start_time, false)))";
+
+/** Written out twice rather than named once: an engine would keep a named one in memory, with all its columns. */
+const keyedSql = (where: string): string => `SELECT
+${columns([
+  ...KEPT,
+  'coalesce(connection_id, -1) AS connection_id',
+  `${attemptKey} AS attempt_key`,
+  `${localKey} AS local_key`,
+  `${endpoint('src')} AS src_key`,
+  `${endpoint('dst')} AS dst_key`,
+  `${scopeKey} AS scope_key`,
 ])}
+FROM flows WHERE report <> 'merged' AND ${where}`;
+
+/** One row an end and connection: interim rows folded, the owners from the row that knows the far end best. */
+const mergedSql = (): string => `SELECT
+${columns([...IDENTITY, ...ACCOUNT.map(([name, folded]) => `${folded} AS ${name}`)])}
 FROM numbered
-GROUP BY reporter_node, connection_id_key, attempt_key, local_key, reporter, src_addr, src_port, dst_addr, dst_port, src_key, dst_key`;
-}
+GROUP BY ${IDENTITY.join(', ')}
+UNION ALL
+SELECT
+${columns([...IDENTITY, ...ACCOUNT.map(([name, , single]) => (name === single ? name : `${single} AS ${name}`))])}
+FROM (${keyedSql(ONLY_ROW)}) AS keyed`;
 
 /** `reset_by_src` seen from the other side. */
 const flippedOutcome =
@@ -156,20 +225,11 @@ export const connectionEnds: View = {
   doc: "One end's account of one connection, its interim rows folded; (tuple_key, tuple_number) is shared by both ends.",
   sql(dialect: Dialect): string {
     const byTuple = 'PARTITION BY tuple_key ORDER BY begun, last_seen, local_key, reporter_node, connection_id';
-    const text = `WITH keyed AS (
-SELECT flows.*,
-  coalesce(connection_id, -1) AS connection_id_key,
-  ${attemptKey} AS attempt_key,
-  ${localKey} AS local_key,
-  ${endpoint('src')} AS src_key,
-  ${endpoint('dst')} AS dst_key,
-  ${scopeKey} AS scope_key
-FROM flows WHERE report <> 'merged'
-), numbered AS (
+    const text = `WITH numbered AS (
 SELECT keyed.*, row_number() OVER (
-  PARTITION BY reporter_node, connection_id_key, attempt_key, local_key, reporter, src_key, dst_key
+  PARTITION BY reporter_node, connection_id, attempt_key, local_key, reporter, src_key, dst_key
   ORDER BY ${knowledge('src_method')} + ${knowledge('dst_method')} DESC, end_time DESC, flow_number DESC) AS pick
-FROM keyed
+FROM (${keyedSql(`NOT ${ONLY_ROW}`)}) AS keyed
 ), merged AS (
 ${mergedSql()}
 ), placed AS (

@@ -63,6 +63,10 @@ const COLUMNS: readonly Column[] = [
   ...SIDES.flatMap(ofEnd),
 ];
 
+/** Some of the view's columns, as they come from the rows of `PICKED` grouped by connection. */
+export const joinedColumns = (names: readonly string[]): string[] =>
+  COLUMNS.filter(([name]) => names.includes(name)).map(([name, joined]) => `${joined} AS ${name}`);
+
 /** The best row for one side: who knows it best, then the side's own. */
 const pick = (side: Side): string =>
   `row_number() OVER (PARTITION BY tuple_key, tuple_number ORDER BY ${knowledge(`${side}_method`)} DESC, ` +

@@ -1,9 +1,9 @@
 import { END_KEY_OF_ROW, inDialect } from './connection-ends.ts';
-import { PICKED } from './connections.ts';
+import { joinedColumns, PICKED } from './connections.ts';
 import type { Dialect } from './dialect.ts';
-import { columns, type Side, SIDES, type View } from './view.ts';
+import { columns, otherSide, type Side, SIDES, type View } from './view.ts';
 
-/** What names an end of an edge. An end without an owner is its address where that says something: outside. */
+/** What names an end of an edge: its owner, or where its address lies. */
 const END = [
   'network',
   'cluster',
@@ -16,97 +16,107 @@ const END = [
   'method',
   'reason',
 ];
+/** What each end's kernel counts of its own. */
+const OWN = ['retransmitted_segments', 'rto_timeouts', 'busy_us', 'rwnd_limited_us', 'sndbuf_limited_us', 'rtt_us'];
+const DIRECTED = ['bytes', 'segments'].flatMap((name) => SIDES.map((side) => [name, side] as const));
 
-const picked = (side: Side): string[] =>
-  END.map((name) => `max(CASE WHEN pick_${side} = 1 THEN ${side}_${name} END) AS ${side}_${name}`);
-
-/** From the connection where the row belongs to one, else (merged) from the row itself. */
-const best = (side: Side): string[] => [
-  ...END.map(
-    (name) =>
-      `CASE WHEN ends.local_key IS NULL THEN r.${side}_${name} ELSE owners.${side}_${name} END AS ${side}_${name}`,
-  ),
-  `CASE WHEN coalesce(ends.flipped, false) THEN r.${side === 'src' ? 'dst' : 'src'}_addr_scope ELSE r.${side}_addr_scope END AS ${side}_addr_scope`,
+const of = (names: readonly string[]): string[] => SIDES.flatMap((side) => names.map((name) => `${side}_${name}`));
+const KEY = [...of([...END, 'addr_scope']), 'dst_service', 'dst_service_namespace', 'dst_port'];
+const REST = [
+  'counted',
+  'connection_count',
+  'outcome',
+  ...DIRECTED.map(([name, side]) => `${name}_to_${side}`),
+  'connect_us',
+  ...of(OWN),
 ];
 
-const turn = (name: string, side: Side): string => {
-  const other = side === 'src' ? 'dst' : 'src';
-  return `CASE WHEN coalesce(ends.flipped, false) THEN r.${name}_to_${other} ELSE r.${name}_to_${side} END AS ${name}_to_${side}`;
-};
+const byReporter = (reporter: string): string[] =>
+  SIDES.flatMap((side) => OWN.map((name) => `CASE WHEN ${reporter} = '${side}' THEN r.${name} END AS ${side}_${name}`));
 
-const sum = (of: string, where: string): string =>
-  `CAST(coalesce(sum(CASE WHEN ${where} THEN ${of} END), 0) AS bigint)`;
-const COUNTED = "(reporter = 'src' OR NOT peer_reports)";
-/** Never established, or broken: what an operator calls a failure. `abandoned` is the program's own choice. */
-export const FAILED_OUTCOMES = "('refused', 'timed_out', 'unreachable', 'other')";
+/** Connections whose ends have one row each, nearly all: as the view `connections` has them, in the minute of their end. */
+const WHOLE = `SELECT
+${columns(['max(CASE WHEN pick_end = 1 THEN last_seen END) AS told_at', ...joinedColumns([...KEY, ...REST])])}
+FROM (${PICKED}) AS picked
+GROUP BY tuple_key, tuple_number
+HAVING max(row_count) = 1`;
 
-const measures = (side: Side): string[] => [
-  `${sum('retransmitted_segments', `reporter = '${side}'`)} AS ${side}_retransmitted_segments`,
-  `${sum('rto_timeouts', `reporter = '${side}'`)} AS ${side}_rto_timeouts`,
-  `${sum('busy_us', `reporter = '${side}'`)} AS ${side}_busy_us`,
-  `${sum('rwnd_limited_us', `reporter = '${side}'`)} AS ${side}_rwnd_limited_us`,
-  `${sum('sndbuf_limited_us', `reporter = '${side}'`)} AS ${side}_sndbuf_limited_us`,
-  `CAST(avg(CASE WHEN reporter = '${side}' THEN rtt_us END) AS bigint) AS ${side}_rtt_us`,
-];
+const turn = (name: string, side: Side): string =>
+  `CASE WHEN ends.flipped THEN r.${name}_to_${otherSide(side)} ELSE r.${name}_to_${side} END AS ${name}_to_${side}`;
+
+/** Long connections, row by row: each in its own minute, with the owners of the connection. */
+const LONG = `SELECT
+${columns([
+  'r.end_time AS told_at',
+  ...of([...END, 'addr_scope']).map((name) => `owners.${name} AS ${name}`),
+  'owners.dst_service AS dst_service',
+  'owners.dst_service_namespace AS dst_service_namespace',
+  'owners.dst_port AS dst_port',
+  "(ends.reporter = 'src' OR NOT r.peer_reports) AS counted",
+  'r.connection_count AS connection_count',
+  "CASE WHEN r.report = 'interim' THEN 'open' ELSE ends.outcome END AS outcome",
+  ...DIRECTED.map(([name, side]) => turn(name, side)),
+  'r.connect_us AS connect_us',
+  ...byReporter('ends.reporter'),
+])}
+FROM (
+SELECT
+${columns(['tuple_key', 'tuple_number', ...joinedColumns(KEY)])}
+FROM (${PICKED}) AS picked
+GROUP BY tuple_key, tuple_number
+HAVING max(row_count) > 1
+) AS owners
+JOIN connection_ends AS ends ON ends.tuple_key = owners.tuple_key AND ends.tuple_number = owners.tuple_number
+JOIN (
+SELECT flows.*, ${END_KEY_OF_ROW.map(([name, expression]) => `${expression} AS end_${name}`).join(', ')}
+FROM flows WHERE report <> 'merged'
+) AS r ON ${END_KEY_OF_ROW.map(([name]) => `r.end_${name} = ends.${name}`).join(' AND ')}`;
+
+/** Rows merged under overload, as they are. */
+const MERGED = `SELECT
+${columns([
+  'r.end_time AS told_at',
+  ...KEY.map((name) => `r.${name} AS ${name}`),
+  "(r.reporter = 'src' OR NOT r.peer_reports) AS counted",
+  'r.connection_count AS connection_count',
+  'r.outcome AS outcome',
+  ...DIRECTED.map(([name, side]) => `r.${name}_to_${side} AS ${name}_to_${side}`),
+  'r.connect_us AS connect_us',
+  ...byReporter('r.reporter'),
+])}
+FROM flows AS r WHERE r.report = 'merged'`;
+
+/** The branches of a UNION go by position. */
+const inOrder = (sql: string): string => `SELECT ${['told_at', ...KEY, ...REST].join(', ')} FROM (
+${sql}
+) AS told`;
+
+const sum = (of_: string, where: string): string =>
+  `CAST(coalesce(sum(CASE WHEN ${where} THEN ${of_} END), 0) AS bigint)`;
+/** What an operator calls a failure: never established, or timed out. `abandoned` is the program's own choice. */
+const FAILED_OUTCOMES = "('refused', 'timed_out', 'unreachable', 'other')";
 
 export const edges: View = {
   name: 'edges',
   doc: "Who talked to whom in a minute (of the rows' end_time), workload to workload: each connection once, each end from the row that knows it best.",
   sql(dialect: Dialect): string {
-    const group = [
-      'minute',
-      ...SIDES.flatMap((side) => [...END, 'addr_scope'].map((n) => `${side}_${n}`)),
-      'dst_service',
-      'dst_service_namespace',
-      'dst_port',
-    ];
-    const text = `WITH picked AS (
-${PICKED}
-), owners AS (
-SELECT
-${columns(['tuple_key', 'tuple_number', ...SIDES.flatMap(picked)])}
-FROM picked GROUP BY tuple_key, tuple_number
-), rows_keyed AS (
-SELECT flows.*, ${END_KEY_OF_ROW.map(([name, expression]) => `${expression} AS end_${name}`).join(', ')}
-FROM flows
-), oriented AS (
-SELECT
+    const counts = OWN.filter((name) => name !== 'rtt_us');
+    const text = `SELECT
 ${columns([
-  "date_trunc('minute', r.end_time) AS minute",
-  ...SIDES.flatMap(best),
-  'CASE WHEN coalesce(ends.flipped, false) THEN NULL ELSE r.dst_service END AS dst_service',
-  'CASE WHEN coalesce(ends.flipped, false) THEN NULL ELSE r.dst_service_namespace END AS dst_service_namespace',
-  'CASE WHEN coalesce(ends.flipped, false) THEN r.src_port ELSE r.dst_port END AS dst_port',
-  'coalesce(ends.reporter, r.reporter) AS reporter',
-  'r.peer_reports AS peer_reports',
-  'r.connection_count AS connection_count',
-  "CASE WHEN r.report = 'interim' THEN 'open' ELSE coalesce(ends.outcome, r.outcome) END AS outcome",
-  ...SIDES.flatMap((side) => [turn('bytes', side), turn('segments', side)]),
-  'r.retransmitted_segments AS retransmitted_segments',
-  'r.rto_timeouts AS rto_timeouts',
-  'r.busy_us AS busy_us',
-  'r.rwnd_limited_us AS rwnd_limited_us',
-  'r.sndbuf_limited_us AS sndbuf_limited_us',
-  'r.rtt_us AS rtt_us',
-  'r.connect_us AS connect_us',
+  "date_trunc('minute', told_at) AS minute",
+  ...KEY,
+  `${sum('connection_count', 'counted')} AS connections`,
+  `${sum('connection_count', `counted AND outcome IN ${FAILED_OUTCOMES}`)} AS failed`,
+  `${sum('connection_count', "counted AND outcome IN ('reset_by_src', 'reset_by_dst')")} AS resets`,
+  ...DIRECTED.map(([name, side]) => `${sum(`${name}_to_${side}`, 'counted')} AS ${name}_to_${side}`),
+  'CAST(avg(CASE WHEN counted THEN connect_us END) AS bigint) AS connect_us',
+  ...of(counts).map((name) => `CAST(coalesce(sum(${name}), 0) AS bigint) AS ${name}`),
+  ...of(['rtt_us']).map((name) => `CAST(avg(${name}) AS bigint) AS ${name}`),
 ])}
-FROM rows_keyed r
-LEFT JOIN connection_ends ends ON r.report <> 'merged'
-${END_KEY_OF_ROW.map(([name]) => `  AND ends.${name} = r.end_${name}`).join('\n')}
-LEFT JOIN owners ON owners.tuple_key = ends.tuple_key AND owners.tuple_number = ends.tuple_number
-)
-SELECT
-${columns([
-  ...group,
-  `${sum('connection_count', COUNTED)} AS connections`,
-  `${sum('connection_count', `${COUNTED} AND outcome IN ${FAILED_OUTCOMES}`)} AS failed`,
-  `${sum('connection_count', `${COUNTED} AND outcome IN ('reset_by_src', 'reset_by_dst')`)} AS resets`,
-  ...SIDES.flatMap((side) => ['bytes', 'segments'].map((n) => `${sum(`${n}_to_${side}`, COUNTED)} AS ${n}_to_${side}`)),
-  `CAST(avg(CASE WHEN ${COUNTED} THEN connect_us END) AS bigint) AS connect_us`,
-  ...SIDES.flatMap(measures),
-])}
-FROM oriented
-GROUP BY ${group.join(', ')}`;
+FROM (
+${[WHOLE, LONG, MERGED].map(inOrder).join('\nUNION ALL\n')}
+) AS told
+GROUP BY date_trunc('minute', told_at), ${KEY.join(', ')}`;
     return inDialect(text, dialect);
   },
 };
