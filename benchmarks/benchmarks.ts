@@ -1,0 +1,7 @@
+/** All benchmarks, in the order in which they run. */
+import { benchmark as codec } from './codec.bench.ts';
+import type { Benchmark } from './harness.ts';
+import { benchmark as join } from './join.bench.ts';
+import { benchmark as parquet } from './parquet.bench.ts';
+
+export const BENCHMARKS: readonly Benchmark[] = [codec, join, parquet];
