@@ -62,7 +62,7 @@ export async function readResult(
     return {
       check,
       wrongByNewest: newest.names.wrong,
-      failures: await ask('failures', { since, limit: '4' }),
+      failures: await ask('failures', { since, limit: '7' }),
       slow: await ask('slow', { since, limit: '2' }),
       outside: await ask('outside', { since, limit: '50' }),
       owners: owners.filter(({ claimed_by }) => nodes.includes(String(claimed_by))),

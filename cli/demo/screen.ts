@@ -20,14 +20,14 @@ export interface ScreenInput {
 const cut = (line: string): string => (line.length <= SCREEN_COLUMNS ? line : `${line.slice(0, SCREEN_COLUMNS - 1)}…`);
 const text = (value: unknown): string => `${(value ?? '') as string}`.replace(/\p{Cc}/gu, ' ');
 const whole = (value: unknown): string => Number(value ?? 0).toLocaleString('en-US', { maximumFractionDigits: 0 });
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
 
 export function screenLines(input: ScreenInput): string[] {
   const { result, truth, data, isPlayback } = input;
   const connections = `${whole(result.check.connections.made)} connections in ${truth.head.forMs / 1000} s`;
-  const what = isPlayback ? 'a playback: recorded elsewhere' : 'captured here with eBPF';
+  const what = isPlayback ? 'a playback' : 'captured with eBPF';
   const lines = [
-    `== weir demo, seed ${truth.head.seed}: ${WORKLOADS.length} workloads, ${connections}; ${what}`,
+    `== weir demo, seed ${truth.head.seed}: ${connections} of ${WORKLOADS.length} workloads, ${what} ==`,
     heading('WHAT FAILS, AND HOW', 'failures'),
     ...result.failures.map(failureLine),
     heading('WHAT IS SLOW, AND WHY', 'slow'),
@@ -41,7 +41,7 @@ export function screenLines(input: ScreenInput): string[] {
     ...result.owners.slice(0, 3).map(ownerLine),
     ...truthLines(result),
     'GO ON WITH',
-    `  npx weir query --data ${data} "SELECT src_workload, dst_workload, count(*) FROM flows GROUP BY 1, 2"`,
+    `  npx weir query --data ${data} "FROM edges LIMIT 9"`,
     `  npx weir query --data ${data} --pack owners --set addr=${MOVED_ADDRESS}`,
     `  npx weir verify --data ${data}`,
   ];
@@ -100,7 +100,7 @@ function truthLines({ check, wrongByNewest, losses, verify }: DemoResult): strin
       'named wrongly',
       `${whole(names.wrong)} of ${whole(names.ends)} ends; by the current owner ${whole(wrongByNewest)} would be`,
     ),
-    line('not named', `${reasons}; and ${whole(names.nobody)} that nobody of the fleet held`),
+    line('not named', `${reasons}; rightly: ${whole(names.nobody)} of the world outside`),
     line('known by', methodsText(check)),
     line('ledger', `${whole(verify.summary.flows)} flows in rows, ${whole(losses)} told as lost`),
     line(
