@@ -1,7 +1,7 @@
 /**
  * Parquet by DuckDB. A table function hands over chunks of columns and ENUM dictionaries, and COPY writes the file:
  * no table in between, no string per row. Text columns must be ENUMs, because that is the only way to hand DuckDB a
- * dictionary; it writes each whole in every row group, hence large groups. Measured: facts in docs/adr.
+ * dictionary; it writes each whole in every row group, hence large groups.
  */
 import { DuckDBInstance, DuckDBTableFunction, BIGINT, BOOLEAN, ENUM, INTEGER, TIMESTAMPTZ } from '@duckdb/node-api';
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBType } from '@duckdb/node-api';
@@ -11,7 +11,7 @@ import type { Store } from '../../contract/store.ts';
 import { type Column, type ColumnType, TABLES } from '../../schemas/tables.ts';
 import { readParquetMetadata } from '../footer.ts';
 import type { ColumnData, TableData, TableFormat } from './columns.ts';
-import { CHUNK_ROWS, gather, hasNull, newScratch, type Scratch } from './gather.ts';
+import { beginChunk, CHUNK_ROWS, gather, newScratch, type Scratch } from './gather.ts';
 
 /** A file of at most so many rows is one row group. DuckDB holds a group in memory before it writes it. */
 const ROW_GROUP_ROWS = 524_288;
@@ -44,12 +44,11 @@ interface Supplied {
   readonly name: string;
   readonly type: DuckDBType;
   readonly data: ColumnData;
-  readonly nulls: boolean;
 }
 
 interface Job {
   readonly supplied: readonly Supplied[];
-  readonly order: Int32Array;
+  readonly order: Int32Array | null;
   readonly rows: number;
   at: number;
 }
@@ -97,8 +96,7 @@ class ParquetFormat implements TableFormat {
       `COPY (SELECT ${select} ${source}) TO ${quote(file)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ` +
       `ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, USE_TMP_FILE false` +
       `${pairs.length > 0 ? `, KV_METADATA {${pairs.join(', ')}}` : ''})`;
-    const order = table.order ?? Int32Array.from({ length: table.rows }, (_, row) => row);
-    this.#job = { supplied, order, rows: table.rows, at: 0 };
+    this.#job = { supplied, order: table.order, rows: table.rows, at: 0 };
     try {
       const connection = await this.#connect();
       await connection.run(sql);
@@ -150,12 +148,12 @@ class ParquetFormat implements TableFormat {
     const scratch = this.#scratch;
     const bytes = scratch.words.buffer as ArrayBuffer;
     const valid = scratch.valid.buffer as ArrayBuffer;
+    beginChunk(job.order, job.at, n, scratch);
     for (let i = 0; i < job.supplied.length; i++) {
-      const { data, nulls } = job.supplied[i]!;
       const vector = binding.data_chunk_get_vector(chunk.chunk, i);
-      const width = gather(data, job.order, job.at, n, scratch);
+      const width = gather(job.supplied[i]!.data, n, scratch);
       binding.copy_data_to_vector(vector, 0, bytes, 0, n * width);
-      if (!nulls) continue;
+      if (!scratch.nulls) continue;
       binding.vector_ensure_validity_writable(vector);
       binding.copy_data_to_vector_validity(vector, 0, valid, 0, VALIDITY_BYTES);
     }
@@ -186,7 +184,7 @@ function plan(columns: readonly Column[], table: TableData): { supplied: Supplie
     else if (data.kind === 'none' || table.rows === 0) parts.push(`NULL::${SQL_TYPES[column.type]} AS ${column.name}`);
     else {
       parts.push(column.name);
-      supplied.push({ name: column.name, type: vectorType(column, data), data, nulls: hasNull(data) });
+      supplied.push({ name: column.name, type: vectorType(column, data), data });
     }
   }
   return { supplied, select: parts.join(', ') };

@@ -10,6 +10,7 @@ import { dirname, join, resolve, sep } from 'node:path';
 import { WeirError } from '../../contract/errors.ts';
 import type { Store, StoredObject } from '../../contract/store.ts';
 import { fromFileSystem, isFileSystemError } from './file-errors.ts';
+import { probeCondition } from './probe.ts';
 import { removeLeftovers, TemporaryNames } from './temporary.ts';
 
 const TEMPORARY = '_tmp';
@@ -197,27 +198,12 @@ class FolderStore implements Store {
     }
   }
 
-  /** Create one name twice: the second must fail, or exactly-once cannot hold here. */
   async #probe(): Promise<void> {
     const name = `${TEMPORARY}/${await this.#temporary.next('.probe')}`;
-    await this.createBytes(name, new TextEncoder().encode('probe\n'), {});
-    let refused = false;
     try {
-      await this.createBytes(name, new TextEncoder().encode('again\n'), {});
-    } catch (error) {
-      if (!(error instanceof WeirError) || error.code !== 'WEIR_SINK_EXISTS') throw error;
-      refused = true;
+      await probeCondition(this, name);
     } finally {
       await this.discard(join(this.where, name));
-    }
-    if (!refused) {
-      throw new WeirError(
-        'WEIR_SINK_STORE_CONDITION',
-        `${this.where} let one name be created twice; use another file system`,
-        {
-          where: this.where,
-        },
-      );
     }
   }
 }

@@ -52,16 +52,16 @@ async function play(seed: number, schedule: Schedule): Promise<World> {
 describe('two sinks on one partition', () => {
   it('lose and double nothing under kills, lost and late answers', async () => {
     let faults = 0;
-    for (let seed = 1; seed <= 40; seed++) {
+    for (let seed = 1; seed <= 24; seed++) {
       const world = await play(seed, { faults: FAULTS, steps: 80, kill: 0.1, cut: 0 });
       assert.deepEqual(world.findings(), [], `seed ${seed}`);
       faults += world.faultsDelivered;
     }
-    assert.ok(faults > 1000, `only ${faults} faults were delivered`);
+    assert.ok(faults > 500, `only ${faults} faults were delivered`);
   });
 
   it('tell what is gone when the topic is cut or made anew', async () => {
-    for (let seed = 101; seed <= 125; seed++) {
+    for (let seed = 101; seed <= 116; seed++) {
       const world = await play(seed, { faults: FAULTS, steps: 80, kill: 0.05, cut: 0.05 });
       assert.deepEqual(world.findings(), [], `seed ${seed}`);
     }
@@ -74,6 +74,31 @@ describe('two sinks on one partition', () => {
       if (world.findings().length > 0) bad++;
     }
     assert.ok(bad > 0);
+  });
+});
+
+describe('a sink whose store is away', () => {
+  it('stops in the time that it has, and counts what it leaves in the log', async () => {
+    const world = new World(3, NO_FAULTS);
+    const producer = new Producer(world, 2);
+    const sink = await world.spawn();
+    for (let i = 0; i < 5; i++) producer.step();
+    await world.advance(10_000);
+    world.faults = { ...NO_FAULTS, lostRequest: 1 };
+    await world.advance(300_000);
+    let stopped = false;
+    const stop = sink.stage!.stop().then(() => {
+      stopped = true;
+    });
+    await world.advance(599_000);
+    assert.equal(stopped, false);
+    await world.advance(12_000);
+    assert.equal(stopped, true);
+    await stop;
+    const { counts } = sink;
+    assert.ok(counts['weir_sink_flows_in_total']! > 0);
+    assert.equal(counts['weir_sink_flows_dropped_total'], counts['weir_sink_flows_in_total']);
+    assert.equal(counts['weir_sink_flows_held'], 0);
   });
 });
 
