@@ -5,6 +5,8 @@
  * the workload that the capture saw, and the history only tells since when. Port 0: the address alone.
  */
 import { OwnerAt } from './ownership/owner-at.ts';
+import type { Network } from './ownership/reporters.ts';
+import type { HistoryTables } from './ownership/tables.ts';
 
 const SLOTS_MIN = 256;
 
@@ -17,6 +19,9 @@ export class EndpointDictionary {
   owner: Int32Array = new Int32Array(SLOTS_MIN);
   /** The latest end of its flows, us. */
   endUs: Float64Array = new Float64Array(SLOTS_MIN);
+  /** Its entries in the history, -1: none. */
+  whole: Int32Array = new Int32Array(SLOTS_MIN);
+  ofPort: Int32Array = new Int32Array(SLOTS_MIN);
   /** 1: nothing that is still to come can change the answer up to `endUs`. */
   ready: Uint8Array = new Uint8Array(SLOTS_MIN);
   /** 1: `answers` holds one. */
@@ -27,6 +32,16 @@ export class EndpointDictionary {
   reset(): void {
     this.length = 0;
     this.#index.fill(0);
+  }
+
+  /** Find the entries of all slots. */
+  locate(history: HistoryTables, network: Network): void {
+    const { words } = this;
+    for (let slot = 0; slot < this.length; slot += 1) {
+      const whole = history.entryOf(network, words, 4 * slot);
+      this.whole[slot] = whole;
+      this.ofPort[slot] = history.portEntryOf(network, words, 4 * slot, this.port[slot]!, whole);
+    }
   }
 
   /** The slot of an end, made when there is none. Allocates only to grow. */
@@ -79,6 +94,8 @@ export class EndpointDictionary {
     this.port = grown(this.port, new Int32Array(capacity));
     this.owner = grown(this.owner, new Int32Array(capacity));
     this.endUs = grown(this.endUs, new Float64Array(capacity));
+    this.whole = grown(this.whole, new Int32Array(capacity));
+    this.ofPort = grown(this.ofPort, new Int32Array(capacity));
     this.ready = grown(this.ready, new Uint8Array(capacity));
     this.asked = grown(this.asked, new Uint8Array(capacity));
     this.#index = new Int32Array(2 * capacity);

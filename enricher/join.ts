@@ -62,6 +62,7 @@ export class Joiner {
     this.#instances = Int32Array.from(batch.workloads, (workload) => this.#history.workloads.findInstance(workload));
     this.#collect(batch.flows);
     if (this.#network === null) return needsOfUnknown(batch.network, this.#ends);
+    this.#ends.locate(this.#history, this.#network);
     return needsOf(this.#history, this.#network, this.#ends, this.#holders);
   }
 
@@ -160,7 +161,8 @@ export class Joiner {
     const wait = this.#wait;
     const ends = this.#ends;
     const isReady =
-      ends.ready[slot] === 1 || this.#holders.isReady(ends.words, 4 * slot, ends.port[slot]!, endUs, wait);
+      ends.ready[slot] === 1 ||
+      this.#holders.isReady(ends.words, 4 * slot, ends.whole[slot]!, ends.ofPort[slot]!, endUs, wait);
     judge(start, end, isReady, wait.silent, this.#verdict);
   }
 
@@ -172,11 +174,9 @@ export class Joiner {
     if (!isFirst && timeUs >= cached.loUs && timeUs <= cached.hiUs) return cached;
     const out = isFirst ? cached : spare;
     ends.asked[slot] = 1;
-    const network = this.#network!;
+    this.#finder.find(this.#network!, ends.words, 4 * slot, ends.whole[slot]!, ends.ofPort[slot]!, timeUs, out);
     const owner = ends.owner[slot]!;
-    const port = ends.port[slot]!;
-    if (owner < 0) this.#finder.find(network, ends.words, 4 * slot, port, timeUs, out);
-    else out.sinceUs = this.#finder.since(network, ends.words, 4 * slot, port, timeUs, this.#instances[owner]!, out);
+    if (owner >= 0) out.sinceUs = this.#finder.since(this.#instances[owner]!);
     return out;
   }
 }

@@ -40,7 +40,8 @@ export function needsOf(
   for (let slot = 0; slot < ends.length; slot += 1) {
     const isAsked = ends.owner[slot] === -1;
     const endUs = ends.endUs[slot]!;
-    const isReady = !isAsked || holders.isReady(ends.words, 4 * slot, ends.port[slot]!, endUs, wait);
+    const isReady =
+      !isAsked || holders.isReady(ends.words, 4 * slot, ends.whole[slot]!, ends.ofPort[slot]!, endUs, wait);
     ends.ready[slot] = isReady ? 1 : 0;
     if (isReady) continue;
     const until = byReporter.get(wait.reporter);

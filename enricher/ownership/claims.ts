@@ -21,25 +21,86 @@ export const packMeta = (reporter: number, method: number, flags: number): numbe
 export const reporterOf = (meta: number): number => meta >>> 8;
 export const methodOf = (meta: number): number => (meta >>> 4) & 0xf;
 
-export class ClaimStore {
-  earliestUs: Float64Array = new Float64Array(CLAIMS_MIN);
-  fromUs: Float64Array = new Float64Array(CLAIMS_MIN);
-  /** Of a closed claim. */
-  toUs: Float64Array = new Float64Array(CLAIMS_MIN);
-  /** Of a closed claim; of an open one the `from_us` that its epoch states, which a continued claim does not begin at. */
-  latestUs: Float64Array = new Float64Array(CLAIMS_MIN);
-  /** The latest possible end of this and the older claims of its entry: where a search backwards may stop. */
-  reachUs: Float64Array = new Float64Array(CLAIMS_MIN);
-  /** Id in the workload table; -1: the prefix is only known. */
-  workload: Int32Array = new Int32Array(CLAIMS_MIN);
-  meta: Int32Array = new Int32Array(CLAIMS_MIN);
-  /** The number of the full list that named it last. */
-  stamp: Int32Array = new Int32Array(CLAIMS_MIN);
+/**
+ * One claim lies in one stretch of memory, because a look-up reads all of it and misses the cache once:
+ *
+ *   f64   0 earliest | 1 from | 2 to | 3 latest | 4 reach | 5 workload, meta | 6 stamp, unused |
+ */
+const DOUBLES = 7;
+const INTS = 2 * DOUBLES;
 
+export class ClaimStore {
+  #times = new Float64Array(DOUBLES * CLAIMS_MIN);
+  #ints = new Int32Array(this.#times.buffer);
   #capacity = CLAIMS_MIN;
   #used = 0;
   /** By size class: free blocks. */
   readonly #free: number[][] = Array.from({ length: SIZE_CLASSES }, () => []);
+
+  earliestUs(claim: number): number {
+    return this.#times[DOUBLES * claim]!;
+  }
+
+  fromUs(claim: number): number {
+    return this.#times[DOUBLES * claim + 1]!;
+  }
+
+  /** Of a closed claim. */
+  toUs(claim: number): number {
+    return this.#times[DOUBLES * claim + 2]!;
+  }
+
+  /** Of a closed claim; of an open one the `from_us` that its epoch states, which a continued claim does not begin at. */
+  latestUs(claim: number): number {
+    return this.#times[DOUBLES * claim + 3]!;
+  }
+
+  /** The latest possible end of this and the older claims of its entry: where a search backwards may stop. */
+  reachUs(claim: number): number {
+    return this.#times[DOUBLES * claim + 4]!;
+  }
+
+  /** Id in the workload table; -1: the prefix is only known. */
+  workload(claim: number): number {
+    return this.#ints[INTS * claim + 10]!;
+  }
+
+  /** Reporter, method and flags: see `packMeta`. */
+  meta(claim: number): number {
+    return this.#ints[INTS * claim + 11]!;
+  }
+
+  /** The number of the full list that named it last. */
+  stamp(claim: number): number {
+    return this.#ints[INTS * claim + 12]!;
+  }
+
+  isOpen(claim: number): boolean {
+    return (this.meta(claim) & OPEN) !== 0;
+  }
+
+  setTimes(claim: number, earliestUs: number, fromUs: number, toUs: number, latestUs: number): void {
+    this.#times[DOUBLES * claim] = earliestUs;
+    this.#times[DOUBLES * claim + 1] = fromUs;
+    this.setEnd(claim, toUs, latestUs);
+  }
+
+  setEnd(claim: number, toUs: number, latestUs: number): void {
+    this.#times[DOUBLES * claim + 2] = toUs;
+    this.#times[DOUBLES * claim + 3] = latestUs;
+  }
+
+  setWorkload(claim: number, workload: number): void {
+    this.#ints[INTS * claim + 10] = workload;
+  }
+
+  setMeta(claim: number, meta: number): void {
+    this.#ints[INTS * claim + 11] = meta;
+  }
+
+  setStamp(claim: number, stamp: number): void {
+    this.#ints[INTS * claim + 12] = stamp;
+  }
 
   /** A block of 2^sizeClass claims. */
   allocate(sizeClass: number): number {
@@ -56,46 +117,26 @@ export class ClaimStore {
   }
 
   copy(from: number, to: number, count: number): void {
-    for (const column of this.#columns()) column.copyWithin(to, from, from + count);
-  }
-
-  isOpen(claim: number): boolean {
-    return (this.meta[claim]! & OPEN) !== 0;
+    // As bytes: a number that is copied as a double may lose the bits of a pair of integers.
+    this.#ints.copyWithin(INTS * to, INTS * from, INTS * (from + count));
   }
 
   /** Recompute `reachUs` of a block from one of its claims on. */
   reach(block: number, index: number, count: number): void {
-    let reachUs = index === 0 ? Number.NEGATIVE_INFINITY : this.reachUs[block + index - 1]!;
+    let reachUs = index === 0 ? Number.NEGATIVE_INFINITY : this.reachUs(block + index - 1);
     for (let claim = block + index; claim < block + count; claim += 1) {
-      const endUs = this.isOpen(claim) ? Number.POSITIVE_INFINITY : this.latestUs[claim]!;
+      const endUs = this.isOpen(claim) ? Number.POSITIVE_INFINITY : this.latestUs(claim);
       if (endUs > reachUs) reachUs = endUs;
-      this.reachUs[claim] = reachUs;
+      this.#times[DOUBLES * claim + 4] = reachUs;
     }
-  }
-
-  #columns(): (Float64Array | Int32Array)[] {
-    return [this.earliestUs, this.fromUs, this.toUs, this.latestUs, this.reachUs, this.workload, this.meta, this.stamp];
   }
 
   #grow(): void {
     this.#capacity = Math.max(this.#used, Math.ceil(this.#capacity * 1.5));
-    const doubles = (old: Float64Array): Float64Array => {
-      const column = new Float64Array(this.#capacity);
-      column.set(old);
-      return column;
-    };
-    const ints = (old: Int32Array): Int32Array => {
-      const column = new Int32Array(this.#capacity);
-      column.set(old);
-      return column;
-    };
-    this.earliestUs = doubles(this.earliestUs);
-    this.fromUs = doubles(this.fromUs);
-    this.toUs = doubles(this.toUs);
-    this.latestUs = doubles(this.latestUs);
-    this.reachUs = doubles(this.reachUs);
-    this.workload = ints(this.workload);
-    this.meta = ints(this.meta);
-    this.stamp = ints(this.stamp);
+    const times = new Float64Array(DOUBLES * this.#capacity);
+    const ints = new Int32Array(times.buffer);
+    ints.set(this.#ints);
+    this.#times = times;
+    this.#ints = ints;
   }
 }

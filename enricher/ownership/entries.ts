@@ -3,10 +3,20 @@
  * An entry keeps its number for life; the index of (hash, entry) pairs is what grows and moves, so growing reads no keys.
  *
  *   index   | hash | entry + 1 | hash | entry + 1 | ...     0: free; linear probing, load at most 5/8
- *   words   | a0 a1 a2 a3 | port << 8 | prefix length | network |   six 32-bit words an entry
+ *   ints    | a0 a1 a2 a3 | port << 8 + prefix length | network | block | count | size class | open | last reporter | ports |
  */
 const INDEX_SLOTS_MIN = 1024;
-const WORDS = 6;
+const INTS = 12;
+const DETAIL = 4;
+const NETWORK = 5;
+const BLOCK = 6;
+const COUNT = 7;
+const SIZE_CLASS = 8;
+const OPEN_COUNT = 9;
+const LAST_REPORTER = 10;
+const PORTS = 11;
+/** In place of the last reporter: the number is free. */
+const FREE = -2;
 
 /** The largest number of entries: 4 M addresses and ports are some 600 MB with their claims. New keys beyond are refused. */
 export const ENTRIES_MAX: number = 1 << 22;
@@ -15,27 +25,87 @@ export const ENTRIES_MAX: number = 1 << 22;
 export const keyDetail = (port: number, prefixLength: number): number => (port << 8) | prefixLength;
 
 export class EntryTable {
-  words: Int32Array = new Int32Array(WORDS * 256);
-  /** First claim of its block; -1 without one. */
-  block: Int32Array = new Int32Array(256);
-  count: Int32Array = new Int32Array(256);
-  /** The block holds 2^sizeClass claims. */
-  sizeClass: Uint8Array = new Uint8Array(256);
-  /** How many of its claims are open. */
-  open: Int32Array = new Int32Array(256);
-  /** Who spoke last of this address or one of its ports, -1: nobody. */
-  lastReporter: Int32Array = new Int32Array(256);
-  /** The as-of time of that message. */
-  touchedUs: Float64Array = new Float64Array(256);
   /** Entries in use. */
   size = 0;
   /** Entries below this number may be in use. */
   limit = 0;
 
   #capacity = 256;
+  #ints = new Int32Array(INTS * 256);
+  #touchedUs = new Float64Array(256);
   #index = new Int32Array(2 * INDEX_SLOTS_MIN);
   #mask = INDEX_SLOTS_MIN - 1;
   #free: number[] = [];
+
+  detail(entry: number): number {
+    return this.#ints[INTS * entry + DETAIL]!;
+  }
+
+  network(entry: number): number {
+    return this.#ints[INTS * entry + NETWORK]!;
+  }
+
+  /** First claim of its block; -1 without one. */
+  block(entry: number): number {
+    return this.#ints[INTS * entry + BLOCK]!;
+  }
+
+  /** How many claims it has. */
+  count(entry: number): number {
+    return this.#ints[INTS * entry + COUNT]!;
+  }
+
+  /** The block holds 2^sizeClass claims. */
+  sizeClass(entry: number): number {
+    return this.#ints[INTS * entry + SIZE_CLASS]!;
+  }
+
+  /** How many of its claims are open. */
+  open(entry: number): number {
+    return this.#ints[INTS * entry + OPEN_COUNT]!;
+  }
+
+  /** Who spoke last of this address or one of its ports, -1: nobody. */
+  lastReporter(entry: number): number {
+    return this.#ints[INTS * entry + LAST_REPORTER]!;
+  }
+
+  /** Of an address: how many of its ports have entries. */
+  ports(entry: number): number {
+    return this.#ints[INTS * entry + PORTS]!;
+  }
+
+  /** The newest as-of time at which somebody spoke of it. */
+  touchedUs(entry: number): number {
+    return this.#touchedUs[entry]!;
+  }
+
+  setBlock(entry: number, block: number, sizeClass: number): void {
+    this.#ints[INTS * entry + BLOCK] = block;
+    this.#ints[INTS * entry + SIZE_CLASS] = sizeClass;
+  }
+
+  setCount(entry: number, count: number): void {
+    this.#ints[INTS * entry + COUNT] = count;
+  }
+
+  setOpen(entry: number, open: number): void {
+    this.#ints[INTS * entry + OPEN_COUNT] = open;
+  }
+
+  addPort(entry: number, change: 1 | -1): void {
+    this.#ints[INTS * entry + PORTS]! += change;
+  }
+
+  touch(entry: number, reporter: number, asOfUs: number): void {
+    this.#ints[INTS * entry + LAST_REPORTER] = reporter;
+    if (asOfUs > this.#touchedUs[entry]!) this.#touchedUs[entry] = asOfUs;
+  }
+
+  /** The address of an entry, into four words. */
+  copyAddress(entry: number, into: Int32Array): void {
+    for (let word = 0; word < 4; word += 1) into[word] = this.#ints[INTS * entry + word]!;
+  }
 
   /** The entry of a key, -1 without one. `at` is the index of the address's first word. Allocates nothing. */
   find(words: Int32Array, at: number, detail: number, network: number): number {
@@ -49,12 +119,12 @@ export class EntryTable {
   findWords(a0: number, a1: number, a2: number, a3: number, detail: number, network: number): number {
     const hash = hashKey(a0, a1, a2, a3, detail, network);
     const index = this.#index;
-    const keys = this.words;
+    const keys = this.#ints;
     for (let slot = hash & this.#mask; ; slot = (slot + 1) & this.#mask) {
       const entry = index[2 * slot + 1]! - 1;
       if (entry < 0) return -1;
       if (index[2 * slot] !== hash) continue;
-      const k = WORDS * entry;
+      const k = INTS * entry;
       if (keys[k + 3] !== a3 || keys[k + 4] !== detail || keys[k + 5] !== network) continue;
       if (keys[k] === a0 && keys[k + 1] === a1 && keys[k + 2] === a2) return entry;
     }
@@ -71,16 +141,14 @@ export class EntryTable {
       this.limit += 1;
       if (this.limit > this.#capacity) this.#growEntries();
     }
-    const k = WORDS * entry;
-    for (let word = 0; word < 4; word += 1) this.words[k + word] = words[at + word]!;
-    this.words[k + 4] = detail;
-    this.words[k + 5] = network;
-    this.block[entry] = -1;
-    this.count[entry] = 0;
-    this.sizeClass[entry] = 0;
-    this.open[entry] = 0;
-    this.lastReporter[entry] = -1;
-    this.touchedUs[entry] = 0;
+    const k = INTS * entry;
+    this.#ints.fill(0, k, k + INTS);
+    for (let word = 0; word < 4; word += 1) this.#ints[k + word] = words[at + word]!;
+    this.#ints[k + DETAIL] = detail;
+    this.#ints[k + NETWORK] = network;
+    this.#ints[k + BLOCK] = -1;
+    this.#ints[k + LAST_REPORTER] = -1;
+    this.#touchedUs[entry] = 0;
     this.size += 1;
     this.#place(this.#hashOf(entry), entry);
     return entry;
@@ -88,7 +156,7 @@ export class EntryTable {
 
   /** False for a number that is free. */
   isUsed(entry: number): boolean {
-    return this.lastReporter[entry] !== -2;
+    return this.lastReporter(entry) !== FREE;
   }
 
   /** Forget an entry without claims. */
@@ -106,14 +174,14 @@ export class EntryTable {
       slot = next;
     }
     index[2 * slot + 1] = 0;
-    this.lastReporter[entry] = -2;
+    this.#ints[INTS * entry + LAST_REPORTER] = FREE;
     this.#free.push(entry);
     this.size -= 1;
   }
 
   #hashOf(entry: number): number {
-    const k = WORDS * entry;
-    const w = this.words;
+    const k = INTS * entry;
+    const w = this.#ints;
     return hashKey(w[k]!, w[k + 1]!, w[k + 2]!, w[k + 3]!, w[k + 4]!, w[k + 5]!);
   }
 
@@ -135,19 +203,12 @@ export class EntryTable {
 
   #growEntries(): void {
     this.#capacity = Math.ceil(this.#capacity * 1.5);
-    const grown = <T extends Int32Array | Float64Array | Uint8Array>(old: T, make: (n: number) => T, each = 1): T => {
-      const column = make(each * this.#capacity);
-      column.set(old);
-      return column;
-    };
-    const ints = (n: number): Int32Array => new Int32Array(n);
-    this.words = grown(this.words, ints, WORDS);
-    this.block = grown(this.block, ints);
-    this.count = grown(this.count, ints);
-    this.sizeClass = grown(this.sizeClass, (n) => new Uint8Array(n));
-    this.open = grown(this.open, ints);
-    this.lastReporter = grown(this.lastReporter, ints);
-    this.touchedUs = grown(this.touchedUs, (n) => new Float64Array(n));
+    const ints = new Int32Array(INTS * this.#capacity);
+    ints.set(this.#ints);
+    this.#ints = ints;
+    const touchedUs = new Float64Array(this.#capacity);
+    touchedUs.set(this.#touchedUs);
+    this.#touchedUs = touchedUs;
   }
 }
 

@@ -40,7 +40,7 @@ export function statesClaim(
   if (claim < 0) return false;
   close(history, reporter, claim, Math.min(stated.toUs[i]!, asOfUs), possibleEndUs(stated, i, asOfUs), 0);
   settle(history, entry);
-  claims.stamp[claim] = reporter.generation;
+  claims.setStamp(claim, reporter.generation);
   return true;
 }
 
@@ -53,19 +53,19 @@ function findStated(
   workload: number,
 ): number {
   const { claims, entries } = history;
-  const block = entries.block[entry]!;
-  for (let claim = block + entries.count[entry]! - 1; claim >= block && claim >= 0; claim -= 1) {
+  const block = entries.block(entry);
+  for (let claim = block + entries.count(entry) - 1; claim >= block && claim >= 0; claim -= 1) {
     const isOpen = claims.isOpen(claim);
-    if ((isOpen ? claims.latestUs[claim] : claims.fromUs[claim]) !== fromUs) continue;
+    if ((isOpen ? claims.latestUs(claim) : claims.fromUs(claim)) !== fromUs) continue;
     if (isSame(history, claim, reporter, method, workload)) return claim;
   }
   return -1;
 }
 
 function isSame(history: HistoryTables, claim: number, reporter: Reporter, method: number, workload: number): boolean {
-  const meta = history.claims.meta[claim]!;
+  const meta = history.claims.meta(claim);
   if (reporterOf(meta) !== reporter.id || methodOf(meta) !== method) return false;
-  const known = history.claims.workload[claim]!;
+  const known = history.claims.workload(claim);
   if (known < 0 || workload < 0) return known === workload;
   return history.workloads.instanceOf(known) === history.workloads.instanceOf(workload);
 }
@@ -81,11 +81,11 @@ function continueOrphan(
 ): boolean {
   const { claims, entries, workloads } = history;
   const { fromUs, method } = message.claims;
-  const block = entries.block[entry]!;
-  for (let claim = block + entries.count[entry]! - 1; claim >= block && claim >= 0; claim -= 1) {
-    if ((claims.meta[claim]! & ORPHAN) === 0 || claims.fromUs[claim]! > fromUs[i]!) continue;
+  const block = entries.block(entry);
+  for (let claim = block + entries.count(entry) - 1; claim >= block && claim >= 0; claim -= 1) {
+    if ((claims.meta(claim) & ORPHAN) === 0 || claims.fromUs(claim) > fromUs[i]!) continue;
     if (!isSame(history, claim, reporter, method[i]!, workload)) continue;
-    if (workload >= 0 && !continues(workloads.get(claims.workload[claim]!), workloads.get(workload))) continue;
+    if (workload >= 0 && !continues(workloads.get(claims.workload(claim)), workloads.get(workload))) continue;
     reopen(history, reporter, entry, claim, fromUs[i]!, workload);
     return true;
   }
@@ -100,19 +100,18 @@ function reopen(
   statedFromUs: number,
   workload: number,
 ): void {
-  const { claims, entries, workloads } = history;
-  const meta = claims.meta[claim]!;
-  const known = claims.workload[claim]!;
+  const { claims, workloads } = history;
+  const meta = claims.meta(claim);
+  const known = claims.workload(claim);
   if (known !== workload) {
     workloads.retain(workload);
     workloads.release(known);
-    claims.workload[claim] = workload;
+    claims.setWorkload(claim, workload);
   }
-  claims.stamp[claim] = reporter.generation;
+  claims.setStamp(claim, reporter.generation);
   if ((meta & OPEN) === 0) {
-    claims.meta[claim] = packMeta(reporterOf(meta), methodOf(meta), OPEN);
-    claims.latestUs[claim] = statedFromUs;
-    entries.open[entry]! += 1;
+    claims.setMeta(claim, packMeta(reporterOf(meta), methodOf(meta), OPEN));
+    claims.setEnd(claim, 0, statedFromUs);
     reporter.openClaims += 1;
     settle(history, entry);
   }
@@ -130,11 +129,11 @@ export function closeOpen(
   spared: number,
 ): void {
   const { claims, entries } = history;
-  const block = entries.block[entry]!;
+  const block = entries.block(entry);
   let closed = false;
-  for (let claim = block; claim < block + entries.count[entry]!; claim += 1) {
-    if (!claims.isOpen(claim) || reporterOf(claims.meta[claim]!) !== reporter.id) continue;
-    if (claims.stamp[claim] === spared) continue;
+  for (let claim = block; claim < block + entries.count(entry); claim += 1) {
+    if (!claims.isOpen(claim) || reporterOf(claims.meta(claim)) !== reporter.id) continue;
+    if (claims.stamp(claim) === spared) continue;
     close(history, reporter, claim, toUs, latestUs, flags);
     closed = true;
   }
@@ -150,19 +149,19 @@ function close(
   flags: number,
 ): void {
   const { claims } = history;
-  const meta = claims.meta[claim]!;
+  const meta = claims.meta(claim);
   if ((meta & OPEN) !== 0) reporter.openClaims -= 1;
-  claims.meta[claim] = packMeta(reporterOf(meta), methodOf(meta), flags);
-  claims.toUs[claim] = toUs;
-  claims.latestUs[claim] = latestUs;
+  claims.setMeta(claim, packMeta(reporterOf(meta), methodOf(meta), flags));
+  claims.setEnd(claim, toUs, latestUs);
 }
 
 /** Too late to continue them. */
 export function clearOrphans(history: HistoryTables, reporter: Reporter, entry: number): void {
   const { claims, entries } = history;
-  const block = entries.block[entry]!;
-  for (let claim = block; claim < block + entries.count[entry]!; claim += 1) {
-    if (reporterOf(claims.meta[claim]!) === reporter.id) claims.meta[claim]! &= ~ORPHAN;
+  const block = entries.block(entry);
+  for (let claim = block; claim < block + entries.count(entry); claim += 1) {
+    const meta = claims.meta(claim);
+    if (reporterOf(meta) === reporter.id) claims.setMeta(claim, meta & ~ORPHAN);
   }
 }
 
@@ -175,41 +174,38 @@ export function possibleEndUs(stated: ClaimColumns, i: number, asOfUs: number): 
 /** After claims of an entry opened or closed: what is derived from them. */
 function settle(history: HistoryTables, entry: number): void {
   const { claims, entries } = history;
-  const block = entries.block[entry]!;
-  const count = entries.count[entry]!;
+  const block = entries.block(entry);
+  const count = entries.count(entry);
   let open = 0;
   for (let claim = block; claim < block + count; claim += 1) if (claims.isOpen(claim)) open += 1;
-  entries.open[entry] = open;
+  entries.setOpen(entry, open);
   if (count > 0) claims.reach(block, 0, count);
 }
 
 /** Insert by `earliestUs`, after its equals. The claim takes a reference of its workload. */
 export function addClaim(history: HistoryTables, entry: number, claim: NewClaim): void {
   const { claims, entries, workloads } = history;
-  const count = entries.count[entry]!;
+  const count = entries.count(entry);
   makeRoom(history, entry, count + 1);
-  const block = entries.block[entry]!;
+  const block = entries.block(entry);
   let index = count;
-  while (index > 0 && claims.earliestUs[block + index - 1]! > claim.earliestUs) index -= 1;
+  while (index > 0 && claims.earliestUs(block + index - 1) > claim.earliestUs) index -= 1;
   claims.copy(block + index, block + index + 1, count - index);
   const at = block + index;
-  claims.earliestUs[at] = claim.earliestUs;
-  claims.fromUs[at] = claim.fromUs;
-  claims.toUs[at] = claim.toUs;
-  claims.latestUs[at] = claim.latestUs;
-  claims.workload[at] = claim.workload;
-  claims.meta[at] = claim.meta;
-  claims.stamp[at] = claim.stamp;
-  entries.count[entry] = count + 1;
-  if (claims.isOpen(at)) entries.open[entry]! += 1;
+  claims.setTimes(at, claim.earliestUs, claim.fromUs, claim.toUs, claim.latestUs);
+  claims.setWorkload(at, claim.workload);
+  claims.setMeta(at, claim.meta);
+  claims.setStamp(at, claim.stamp);
+  entries.setCount(entry, count + 1);
+  if (claims.isOpen(at)) entries.setOpen(entry, entries.open(entry) + 1);
   if (claim.workload >= 0) workloads.retain(claim.workload);
   claims.reach(block, index, count + 1);
 }
 
 function makeRoom(history: HistoryTables, entry: number, count: number): void {
   const { claims, entries } = history;
-  const block = entries.block[entry]!;
-  const sizeClass = entries.sizeClass[entry]!;
+  const block = entries.block(entry);
+  const sizeClass = entries.sizeClass(entry);
   if (block >= 0 && count <= 1 << sizeClass) return;
   const larger = block < 0 ? 0 : sizeClass + 1;
   const to = claims.allocate(larger);
@@ -217,31 +213,30 @@ function makeRoom(history: HistoryTables, entry: number, count: number): void {
     claims.copy(block, to, count - 1);
     claims.release(block, sizeClass);
   }
-  entries.block[entry] = to;
-  entries.sizeClass[entry] = larger;
+  entries.setBlock(entry, to, larger);
 }
 
 /** Remove the claims that `gone` names; the entry keeps its block until it is empty. */
 export function removeClaims(history: HistoryTables, entry: number, gone: (claim: number) => boolean): void {
   const { claims, entries, workloads, reporters } = history;
-  const block = entries.block[entry]!;
+  const block = entries.block(entry);
   let kept = 0;
-  for (let index = 0; index < entries.count[entry]!; index += 1) {
+  for (let index = 0; index < entries.count(entry); index += 1) {
     const claim = block + index;
     if (!gone(claim)) {
       if (kept !== index) claims.copy(claim, block + kept, 1);
       kept += 1;
       continue;
     }
-    if (claims.isOpen(claim)) reporters.all[reporterOf(claims.meta[claim]!)]!.openClaims -= 1;
-    if (claims.workload[claim]! >= 0) workloads.release(claims.workload[claim]!);
+    if (claims.isOpen(claim)) reporters.all[reporterOf(claims.meta(claim))]!.openClaims -= 1;
+    if (claims.workload(claim) >= 0) workloads.release(claims.workload(claim));
   }
-  if (kept === entries.count[entry]) return;
-  entries.count[entry] = kept;
+  if (kept === entries.count(entry)) return;
+  entries.setCount(entry, kept);
   settle(history, entry);
   if (kept > 0) return;
-  claims.release(block, entries.sizeClass[entry]!);
-  entries.block[entry] = -1;
+  claims.release(block, entries.sizeClass(entry));
+  entries.setBlock(entry, -1, 0);
 }
 
 /** Forget the entries whose claims have closed, once they are most of the list. */
@@ -249,9 +244,9 @@ export function compactOpen(history: HistoryTables, reporter: Reporter): void {
   if (reporter.openEntries.length <= 2 * reporter.openClaims + 64) return;
   const { claims, entries } = history;
   const holds = (entry: number): boolean => {
-    const block = entries.block[entry]!;
-    for (let claim = block; claim < block + entries.count[entry]!; claim += 1) {
-      if (claims.isOpen(claim) && reporterOf(claims.meta[claim]!) === reporter.id) return true;
+    const block = entries.block(entry);
+    for (let claim = block; claim < block + entries.count(entry); claim += 1) {
+      if (claims.isOpen(claim) && reporterOf(claims.meta(claim)) === reporter.id) return true;
     }
     return false;
   };

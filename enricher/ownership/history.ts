@@ -142,16 +142,18 @@ export class OwnershipHistory extends HistoryTables {
     const words = this.#scratch;
     const addr = int32Words(claims.addr);
     for (let k = 0; k < 4; k += 1) words[k] = addr[4 * i + k]! & prefixMask(prefixLength, k);
-    const entry = this.#obtainEntry(network, words, claims.port[i]!, prefixLength);
-    if (entry < 0) return false;
-    this.#touch(entry, reporter, asOfUs);
+    const port = claims.port[i]!;
     // An address of which only ports are claimed is still one that its reporter watches.
-    if (claims.port[i]! !== 0) {
-      const whole = this.#obtainEntry(network, words, 0, 128);
-      if (whole >= 0) this.#touch(whole, reporter, asOfUs);
-    }
+    const whole = port > 0 ? this.#obtainEntry(network, words, 0, 128) : -1;
+    if (port > 0 && whole < 0) return false;
+    if (whole >= 0) this.entries.touch(whole, reporter.id, asOfUs);
+    const size = this.entries.size;
+    const entry = this.#obtainEntry(network, words, port, prefixLength);
+    if (whole >= 0 && this.entries.size > size) this.entries.addPort(whole, 1);
+    if (entry < 0) return false;
+    this.entries.touch(entry, reporter.id, asOfUs);
     if (statesClaim(this, reporter, entry, message, i, workload)) return true;
-    if (this.entries.count[entry]! >= CLAIMS_PER_ENTRY_MAX) return false;
+    if (this.entries.count(entry) >= CLAIMS_PER_ENTRY_MAX) return false;
     const isOpen = claims.toUs[i]! < 0;
     const fromUs = claims.fromUs[i]!;
     addClaim(this, entry, {
@@ -175,11 +177,6 @@ export class OwnershipHistory extends HistoryTables {
     const entry = this.entries.obtain(words, 0, keyDetail(port, prefixLength), network.id);
     if (prefixLength < 128 && this.entries.size > size) countPrefix(network, prefixLength, 1);
     return entry;
-  }
-
-  #touch(entry: number, reporter: Reporter, asOfUs: number): void {
-    this.entries.lastReporter[entry] = reporter.id;
-    if (asOfUs > this.entries.touchedUs[entry]!) this.entries.touchedUs[entry] = asOfUs;
   }
 
   /** What the full list does not name is held no longer: since when is not known, so it is possible until now. */

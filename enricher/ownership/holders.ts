@@ -6,7 +6,6 @@
  * prefix: any of them may be the next to claim it. Elsewhere it waits for the reporter that last spoke of it, or nobody.
  */
 import { OPEN, reporterOf } from './claims.ts';
-import { keyDetail } from './entries.ts';
 import { findPrefix } from './owner-at.ts';
 import type { Network } from './reporters.ts';
 import type { HistoryTables } from './tables.ts';
@@ -41,16 +40,15 @@ export class Holders {
   }
 
   /**
+   * `whole` and `ofPort` are the end's entries, as for `OwnerFinder.find`.
    * True when nothing that is still to come can change who held the address up to `endUs`. Else `wait` says who is
    * waited for. Once true for an end, it is true for every earlier one. Allocates nothing.
    */
-  isReady(words: Int32Array, at: number, port: number, endUs: number, wait: Wait): boolean {
+  isReady(words: Int32Array, at: number, whole: number, ofPort: number, endUs: number, wait: Wait): boolean {
     const network = this.#network!;
     const { entries, reporters } = this.#history;
     wait.reporter = -1;
     wait.silent = false;
-    const whole = entries.find(words, at, keyDetail(0, 128), network.id);
-    const ofPort = port > 0 ? entries.find(words, at, keyDetail(port, 128), network.id) : -1;
     this.#newest = -1;
     this.#lagging = -1;
     this.#anyLive = false;
@@ -64,7 +62,7 @@ export class Holders {
       return false;
     }
     if (this.#isKnown(network, words, at)) return this.#allPast(network, endUs);
-    const last = whole >= 0 ? entries.lastReporter[whole]! : -1;
+    const last = whole >= 0 ? entries.lastReporter(whole) : -1;
     if (last < 0 || reporters.confirmedUs[last]! > endUs || !reporters.isLive(last)) return true;
     wait.reporter = last;
     return false;
@@ -79,15 +77,15 @@ export class Holders {
   #look(entry: number, endUs: number): void {
     if (entry < 0) return;
     const { entries, claims, reporters } = this.#history;
-    const block = entries.block[entry]!;
-    let rest = entries.open[entry]!;
+    const block = entries.block(entry);
+    let rest = entries.open(entry);
     // Open claims are mostly the newest: stop once all are seen.
-    for (let claim = block + entries.count[entry]! - 1; rest > 0; claim -= 1) {
-      const meta = claims.meta[claim]!;
+    for (let claim = block + entries.count(entry) - 1; rest > 0; claim -= 1) {
+      const meta = claims.meta(claim);
       if ((meta & OPEN) === 0) continue;
       rest -= 1;
       const reporter = reporterOf(meta);
-      const fromUs = claims.fromUs[claim]!;
+      const fromUs = claims.fromUs(claim);
       if (this.#newest < 0 || fromUs > this.#newestFromUs) {
         this.#newest = reporter;
         this.#newestFromUs = fromUs;
@@ -105,9 +103,9 @@ export class Holders {
     for (const length of network.prefixLengths) {
       const entry = findPrefix(this.#history, network, words, at, length);
       if (entry < 0) continue;
-      const block = entries.block[entry]!;
-      for (let claim = block; claim < block + entries.count[entry]!; claim += 1) {
-        if (claims.workload[claim] === -1) return true;
+      const block = entries.block(entry);
+      for (let claim = block; claim < block + entries.count(entry); claim += 1) {
+        if (claims.workload(claim) === -1) return true;
       }
     }
     return false;

@@ -72,17 +72,24 @@ export class OwnerFinder {
   }
 
   /**
-   * The owner at `timeUs` of the address whose first word is `words[at]`; port 0 or less asks for the address alone.
-   * Allocates nothing. Overwrites `out`.
+   * The owner at `timeUs` of the address whose first word is `words[at]`, with its entries: `whole` of the address,
+   * `ofPort` of one port, -1 where there is none or none is asked for. Allocates nothing. Overwrites `out`.
    */
-  find(network: Network, words: Int32Array, at: number, port: number, timeUs: number, out: OwnerAt): void {
-    const { entries } = this.#history;
+  find(
+    network: Network,
+    words: Int32Array,
+    at: number,
+    whole: number,
+    ofPort: number,
+    timeUs: number,
+    out: OwnerAt,
+  ): void {
     this.#count = 0;
     out.loUs = Number.NEGATIVE_INFINITY;
     out.hiUs = Number.POSITIVE_INFINITY;
     out.claimed = false;
-    if (port > 0) this.#gather(entries.find(words, at, keyDetail(port, 128), network.id), 0, timeUs, out);
-    this.#gather(entries.find(words, at, keyDetail(0, 128), network.id), 0, timeUs, out);
+    this.#gather(ofPort, 0, timeUs, out);
+    this.#gather(whole, 0, timeUs, out);
     for (const length of network.prefixLengths) {
       const entry = findPrefix(this.#history, network, words, at, length);
       this.#gather(entry, 128 - length, timeUs, out);
@@ -91,24 +98,15 @@ export class OwnerFinder {
   }
 
   /**
-   * Since when `instance` held the address, as of `timeUs`; -1 where the history does not know.
-   * A local end's owner is known from the capture, and only this from the history.
+   * Of the claims that `find` met last: since when `instance` held the address, -1 where they do not know. A local end's
+   * owner is known from the capture, and only this from the history.
    */
-  since(
-    network: Network,
-    words: Int32Array,
-    at: number,
-    port: number,
-    timeUs: number,
-    instance: number,
-    out: OwnerAt,
-  ): number {
-    this.find(network, words, at, port, timeUs, out);
+  since(instance: number): number {
     const { claims } = this.#history;
     let sinceUs = -1;
     for (let i = 0; i < this.#count; i += 1) {
       if (this.#sure[i] === DOUBT || this.#instanceOf(i) !== instance) continue;
-      const fromUs = claims.fromUs[this.#claim[i]!]!;
+      const fromUs = claims.fromUs(this.#claim[i]!);
       if (sinceUs < 0 || fromUs < sinceUs) sinceUs = fromUs;
     }
     return sinceUs;
@@ -118,8 +116,8 @@ export class OwnerFinder {
   #gather(entry: number, extraRank: number, timeUs: number, out: OwnerAt): void {
     if (entry < 0) return;
     const { entries, claims } = this.#history;
-    const count = entries.count[entry]!;
-    const block = entries.block[entry]!;
+    const count = entries.count(entry);
+    const block = entries.block(entry);
     if (count <= SCAN_MAX) {
       for (let claim = block; claim < block + count; claim += 1) this.#weigh(claim, extraRank, timeUs, out);
       return;
@@ -128,14 +126,13 @@ export class OwnerFinder {
     let high = count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (claims.earliestUs[block + middle]! <= timeUs) low = middle + 1;
+      if (claims.earliestUs(block + middle) <= timeUs) low = middle + 1;
       else high = middle;
     }
-    if (low < count) out.hiUs = Math.min(out.hiUs, claims.earliestUs[block + low]! - 1);
-    // Only a prefix has claims that name nobody.
-    if (extraRank === 0 || claims.workload.subarray(block, block + count).some((id) => id >= 0)) out.claimed = true;
+    if (low < count) out.hiUs = Math.min(out.hiUs, claims.earliestUs(block + low) - 1);
+    if (!out.claimed) out.claimed = this.#namesSomebody(block, count);
     for (let claim = block + low - 1; claim >= block; claim -= 1) {
-      const reachUs = claims.reachUs[claim]!;
+      const reachUs = claims.reachUs(claim);
       if (reachUs < timeUs) {
         out.loUs = Math.max(out.loUs, reachUs + 1);
         return;
@@ -144,19 +141,25 @@ export class OwnerFinder {
     }
   }
 
+  #namesSomebody(block: number, count: number): boolean {
+    const { claims } = this.#history;
+    for (let claim = block; claim < block + count; claim += 1) if (claims.workload(claim) >= 0) return true;
+    return false;
+  }
+
   #weigh(claim: number, extraRank: number, timeUs: number, out: OwnerAt): void {
     const { claims, reporters } = this.#history;
-    if (claims.workload[claim]! < 0) return;
+    if (claims.workload(claim) < 0) return;
     out.claimed = true;
-    const earliestUs = claims.earliestUs[claim]!;
+    const earliestUs = claims.earliestUs(claim);
     if (timeUs < earliestUs) {
       if (earliestUs <= out.hiUs) out.hiUs = earliestUs - 1;
       return;
     }
     if (earliestUs > out.loUs) out.loUs = earliestUs;
     const isOpen = claims.isOpen(claim);
-    const toUs = isOpen ? reporters.confirmedUs[reporterOf(claims.meta[claim]!)]! : claims.toUs[claim]!;
-    const fromUs = claims.fromUs[claim]!;
+    const toUs = isOpen ? reporters.confirmedUs[reporterOf(claims.meta(claim))]! : claims.toUs(claim);
+    const fromUs = claims.fromUs(claim);
     if (timeUs < fromUs) {
       if (fromUs <= out.hiUs) out.hiUs = fromUs - 1;
     } else if (fromUs > out.loUs) out.loUs = fromUs;
@@ -167,7 +170,7 @@ export class OwnerFinder {
     }
     if (toUs >= out.loUs) out.loUs = toUs + 1;
     if (isOpen) return this.#hold(claim, extraRank, DOUBT);
-    const latestUs = claims.latestUs[claim]!;
+    const latestUs = claims.latestUs(claim);
     if (timeUs <= latestUs) {
       if (latestUs < out.hiUs) out.hiUs = latestUs;
       this.#hold(claim, extraRank, POSSIBLE);
@@ -177,7 +180,7 @@ export class OwnerFinder {
   #hold(claim: number, extraRank: number, sure: number): void {
     if (this.#count === this.#claim.length) this.#grow();
     this.#claim[this.#count] = claim;
-    this.#rank[this.#count] = RANK[methodOf(this.#history.claims.meta[claim]!)]! + extraRank;
+    this.#rank[this.#count] = RANK[methodOf(this.#history.claims.meta(claim))]! + extraRank;
     this.#sure[this.#count] = sure;
     this.#count += 1;
   }
@@ -219,12 +222,12 @@ export class OwnerFinder {
   #name(i: number, instance: number, out: OwnerAt): void {
     const { claims } = this.#history;
     const claim = this.#claim[i]!;
-    const fromUs = claims.fromUs[claim]!;
-    const workload = claims.workload[claim]!;
+    const fromUs = claims.fromUs(claim);
+    const workload = claims.workload(claim);
     if (out.workload >= 0 && (fromUs > out.sinceUs || (fromUs === out.sinceUs && workload >= out.workload))) return;
     out.workload = workload;
     out.instance = instance;
-    out.method = methodOf(claims.meta[claim]!) as Method;
+    out.method = methodOf(claims.meta(claim)) as Method;
     out.sinceUs = fromUs;
   }
 
@@ -258,10 +261,10 @@ export class OwnerFinder {
     let services = 0;
     for (let i = 0; i < this.#count; i += 1) {
       if (this.#sure[i] !== CERTAIN) continue;
-      const meta = claims.meta[this.#claim[i]!]!;
+      const meta = claims.meta(this.#claim[i]!);
       const method = methodOf(meta);
       if (method === Method.service) {
-        const workload = claims.workload[this.#claim[i]!]!;
+        const workload = claims.workload(this.#claim[i]!);
         if (services > 0 && this.#instanceOf(i) !== this.#history.workloads.instanceOf(out.service)) services = 2;
         else services = Math.max(services, 1);
         if (out.service < 0 || workload < out.service) out.service = workload;
@@ -272,7 +275,7 @@ export class OwnerFinder {
 
   #instanceOf(i: number): number {
     const { claims, workloads } = this.#history;
-    return workloads.instanceOf(claims.workload[this.#claim[i]!]!);
+    return workloads.instanceOf(claims.workload(this.#claim[i]!));
   }
 
   #grow(): void {

@@ -3,6 +3,7 @@ import { removeClaims } from './fold.ts';
 import { countPrefix } from './reporters.ts';
 import type { HistoryTables } from './tables.ts';
 import { reporterOf } from './claims.ts';
+import { keyDetail } from './entries.ts';
 
 /** Entries looked at a message, besides two for each of its claims: a table of 1 M is through after 16 k heartbeats. */
 const SWEEP_ENTRIES = 64;
@@ -19,16 +20,23 @@ export function sweep(history: HistoryTables, claimsCount: number): void {
 
 function sweepEntry(history: HistoryTables, entry: number): void {
   const { entries, claims, reporters } = history;
-  const network = reporters.networkAt(entries.words[6 * entry + 5]!);
+  const network = reporters.networkAt(entries.network(entry));
   const horizonUs = network.newestUs - history.retainUs;
-  if (entries.count[entry]! > 0) {
+  if (entries.count(entry) > 0) {
     removeClaims(history, entry, (claim) => {
-      if (!claims.isOpen(claim)) return claims.latestUs[claim]! < horizonUs;
-      return reporters.asOfUs[reporterOf(claims.meta[claim]!)]! < horizonUs;
+      if (!claims.isOpen(claim)) return claims.latestUs(claim) < horizonUs;
+      return reporters.asOfUs[reporterOf(claims.meta(claim))]! < horizonUs;
     });
   }
-  if (entries.count[entry]! > 0 || entries.touchedUs[entry]! >= horizonUs) return;
-  const prefixLength = entries.words[6 * entry + 4]! & 0xff;
+  // An address stays while one of its ports does: look-ups come by it.
+  if (entries.count(entry) > 0 || entries.ports(entry) > 0 || entries.touchedUs(entry) >= horizonUs) return;
+  const detail = entries.detail(entry);
+  if (detail >>> 8 > 0) {
+    const address = new Int32Array(4);
+    entries.copyAddress(entry, address);
+    entries.addPort(entries.find(address, 0, keyDetail(0, 128), network.id), -1);
+  }
   entries.remove(entry);
+  const prefixLength = detail & 0xff;
   if (prefixLength < 128) countPrefix(network, prefixLength, -1);
 }

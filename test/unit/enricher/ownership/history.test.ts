@@ -22,7 +22,9 @@ function at(history: OwnershipHistory, addr: string, seconds: number, port = 0):
   const network = history.findNetwork('net');
   assert.ok(network);
   const out = new OwnerAt();
-  new OwnerFinder(history).find(network, words(addr), 0, port, seconds * S, out);
+  const whole = history.entryOf(network, words(addr), 0);
+  const ofPort = history.portEntryOf(network, words(addr), 0, port, whole);
+  new OwnerFinder(history).find(network, words(addr), 0, whole, ofPort, seconds * S, out);
   const name = out.workload < 0 ? '' : ` ${history.workloads.get(out.workload).name}`;
   return `${LEVELS[out.level]}${name}`;
 }
@@ -67,7 +69,7 @@ test('between two looks the owner is only possible, and two possible ones are co
 
 test('a full list that repeats a claim changes nothing but how long it holds', () => {
   const history = historyOf(full(0, 10, held(5)), full(1, 70, held(5)), full(2, 130, held(5)));
-  assert.equal(history.entries.count[0], 1);
+  assert.equal(history.entries.count(0), 1);
   assert.equal(at(history, '10.0.0.1', 130), 'certain a');
 });
 

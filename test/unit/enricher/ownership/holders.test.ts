@@ -20,7 +20,9 @@ function ask(messages: readonly TestOwnership[], addr: string, end: number, port
   const holders = new Holders(history);
   holders.begin(network);
   const wait = new Wait();
-  if (holders.isReady(words(addr), 0, port, end * S, wait)) return 'ready';
+  const whole = history.entryOf(network, words(addr), 0);
+  const ofPort = history.portEntryOf(network, words(addr), 0, port, whole);
+  if (holders.isReady(words(addr), 0, whole, ofPort, end * S, wait)) return 'ready';
   return `${wait.reporter < 0 ? 'all' : history.reporters.all[wait.reporter]?.name}${wait.silent ? ', silent' : ''}`;
 }
 
