@@ -49,7 +49,7 @@ export function clockText(ms: number): string {
 
 function perSecond(now: LiveFigures, before: LiveFigures | null): string {
   const ms = now.elapsedMs - (before?.elapsedMs ?? 0);
-  return ms <= 0 ? '0' : count(((now.captured - (before?.captured ?? 0)) * 1000) / ms);
+  return ms < 500 ? '0' : count(((now.captured - (before?.captured ?? 0)) * 1000) / ms);
 }
 
 function named({ endsNamed, endsUnnamed }: LiveFigures): string {

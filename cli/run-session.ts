@@ -104,8 +104,9 @@ function followLast({ log, config, logger }: StageParts): { lines(): readonly st
 }
 
 function printSummary(folder: DataFolder, figures: ReturnType<typeof figuresOf>, whole: boolean): void {
-  const { captured, stored, lost } = figures;
+  const { captured, stored, lost, held } = figures;
   printLine(`${captured} flows captured, ${stored} stored in ${folder.lake}, ${lost} told as lost`);
+  if (held.sidecar > 0) printNotice(`${held.sidecar} flows could not be delivered to the log and went with the ring`);
   if (!whole) printNotice('not everything is in the lake yet: it waits in the log and comes with the next weir run');
   printLine(`ask: weir query --data ${folder.path} --pack top-talkers    prove: weir verify --data ${folder.path}`);
 }
