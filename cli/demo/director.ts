@@ -14,6 +14,7 @@ import { MOVED_ADDRESS, MOVED_FROM, MOVED_TO, nodeName, WORKLOADS } from './flee
 import { handOver } from './hand-over.ts';
 import { removeDemo, sweepLeftovers } from './leftovers.ts';
 import type { LiveBoard } from './live.ts';
+import { type FleetRecording, startFleetRecording } from './record-fleet.ts';
 import { type DemoStages, startDemoStages, type Victim } from './stages.ts';
 import { planTraffic, type TrafficPlan } from './traffic-plan.ts';
 import { parseTruth, type Truth, truthLine } from './truth.ts';
@@ -26,6 +27,8 @@ export interface DemoOptions {
   readonly seed: number;
   readonly forMs: number;
   readonly kill: Victim;
+  /** A file to record the fleet into, with its truth; it must not exist. */
+  readonly record: string | null;
   readonly board: LiveBoard;
   readonly signal: AbortSignal;
 }
@@ -67,7 +70,9 @@ async function play(options: DemoOptions, fleet: Fleet, truthFile: string): Prom
   const namespaces = new Set(WORKLOADS.map(({ namespace }) => namespace)).size;
   board.event(`${WORKLOADS.length} workloads in ${namespaces} network namespaces: two nodes, and the world outside`);
   const stages = await startDemoStages(config, folder, fleet, log);
+  let recording: FleetRecording | null = null;
   try {
+    if (options.record !== null) recording = await startFleetRecording(config, fleet, options.record);
     const pids = stages.all.map(({ name, pid }) => `${name} ${pid}`).join(', ');
     board.event(`pipeline started: ${pids}`);
     board.follow(() => stages.all);
@@ -75,10 +80,12 @@ async function play(options: DemoOptions, fleet: Fleet, truthFile: string): Prom
     const blind = await perform(options, fleet, plan, workloads, stages, truthFile);
     await Promise.race([stages.finish((what) => board.event(what)), stages.failed, interruption(options.signal)]);
     await workloads.stop();
+    await recording?.finish(readFileSync(truthFile, 'utf8'));
     return { truth: parseTruth(readFileSync(truthFile, 'utf8')), truthFile, blind };
   } finally {
     board.close();
     await stages.abandon();
+    await recording?.abandon();
   }
 }
 

@@ -1,16 +1,24 @@
 /** `weir demo`: the demo on this machine, or its recording; then the screen and the verdict. */
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Config } from '../../contract/config-table.ts';
+import { WeirError } from '../../contract/errors.ts';
 import type { Log } from '../../transport/log.ts';
 import type { Invocation, Status } from '../command.ts';
 import { DEFAULT_DATA, type DataFolder, holdDataFolder, openDataFolder } from '../data-folder.ts';
 import { printLine, printNotice } from '../output.ts';
 import { LOG_FILE, openLog } from '../reading.ts';
 import { ensureTopics } from '../topics.ts';
+import { missingHere } from './able.ts';
+import type { BlindSpan } from './check.ts';
 import { directDemo } from './director.ts';
 import { startLiveBoard } from './live.ts';
+import { playDemo } from './playback.ts';
 import { readResult } from './result.ts';
 import { screenLines } from './screen.ts';
 import type { Victim } from './stages.ts';
+import type { Truth } from './truth.ts';
 
 export interface DemoRequest {
   readonly forMs: number;
@@ -20,35 +28,66 @@ export interface DemoRequest {
   readonly record: string | null;
 }
 
+type Held = Awaited<ReturnType<typeof holdDataFolder>>;
+
 /** Of a log that the demo makes: more than one, as in a fleet. */
 const PARTITIONS = 2;
 
 /** WEIR_DEMO_FAILED where the fleet could not be made. */
 export async function runDemo(invocation: Invocation, request: DemoRequest): Promise<Status> {
-  const data = request.data ?? DEFAULT_DATA;
-  const folder = openDataFolder(data);
-  const held = await holdDataFolder(folder);
-  const log = await openLog(invocation.config, join(folder.log, LOG_FILE));
+  const missing = missingHere();
+  if (missing !== null && request.record !== null) {
+    throw new WeirError('WEIR_DEMO_FAILED', `nothing can be recorded here: ${missing.what}; ${missing.mend}`);
+  }
+  const { folder, name, held } = await openDemoFolder(request.data);
+  const { config, signal } = invocation;
+  const log = await openLog(config, join(folder.log, LOG_FILE));
+  const board = startLiveBoard();
   try {
-    await ensureTopics(log, { ...invocation.config, 'transport.partitions': PARTITIONS });
-    return await capture(invocation, request, folder, log, data);
+    await ensureTopics(log, { ...config, 'transport.partitions': PARTITIONS });
+    if (missing !== null) {
+      printLine(`A recording is played: ${missing.what}. To capture this machine: ${missing.mend}`);
+      const truth = await playDemo({ config, folder, log, board, signal });
+      return await conclude(config, folder, log, { truth, blind: null, data: name, isPlayback: true });
+    }
+    const { seed, forMs, kill, record } = request;
+    const { truth, blind } = await directDemo({ config, folder, log, seed, forMs, kill, record, board, signal });
+    return await conclude(config, folder, log, { truth, blind, data: name, isPlayback: false });
   } finally {
+    board.close();
     await log.close();
     held.release();
   }
 }
 
-async function capture(
-  { config, signal }: Invocation,
-  { seed, forMs, kill }: DemoRequest,
-  folder: DataFolder,
-  log: Log,
-  data: string,
-): Promise<Status> {
-  const board = startLiveBoard();
-  const { truth, blind } = await directDemo({ config, folder, log, seed, forMs, kill, board, signal });
+interface Finished {
+  readonly truth: Truth;
+  readonly blind: BlindSpan | null;
+  readonly data: string;
+  readonly isPlayback: boolean;
+}
+
+async function conclude(config: Config, folder: DataFolder, log: Log, finished: Finished): Promise<Status> {
+  const { truth, blind, data, isPlayback } = finished;
   const result = await readResult(config, folder.lake, log, truth, blind);
-  for (const line of screenLines({ result, truth, data, isPlayback: false })) printLine(line);
+  for (const line of screenLines({ result, truth, data, isPlayback })) printLine(line);
   for (const finding of result.check.findings) printNotice(finding);
   return result.ok ? 0 : 1;
+}
+
+/** The one asked for; else the usual one, or a folder of its own where that is not ours to use now. */
+async function openDemoFolder(data: string | null): Promise<{ folder: DataFolder; name: string; held: Held }> {
+  const open = async (name: string) => {
+    const folder = openDataFolder(name);
+    return { folder, name, held: await holdDataFolder(folder) };
+  };
+  if (data !== null) return open(data);
+  try {
+    return await open(DEFAULT_DATA);
+  } catch (error) {
+    if (!(error instanceof WeirError) || !error.code.startsWith('WEIR_DATA_')) throw error;
+    const name = await mkdtemp(join(tmpdir(), 'weir-demo-'));
+    printNotice(`${error.message}; the demo uses ${name}`);
+    return open(name);
+  }
 }

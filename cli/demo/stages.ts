@@ -9,11 +9,10 @@ import { awaitCommitted } from '../drain.ts';
 import { enricherGroupOf, sinkGroupOf } from '../groups.ts';
 import { topicName } from '../topics.ts';
 import type { Fleet } from './fleet.ts';
-import { nodeName, type NodeName, WATCHED_NODES } from './fleet-plan.ts';
+import { type NodeName, WATCHED_NODES } from './fleet-plan.ts';
+import { nodeSettings } from './node-settings.ts';
 import { type StageChild, startStage } from './stage-child.ts';
 
-/** Interim reports of long connections. */
-export const INTERVAL_MS = 5000;
 /** The enricher's hold, and what a busy machine adds. */
 const DRAIN_MS = 60_000;
 
@@ -110,16 +109,20 @@ function commandsOf(config: Config, folder: DataFolder, fleet: Fleet) {
   ];
   const prefix = ['--transport-topic-prefix', config['transport.topicPrefix']];
   const logFile = (name: string): string => join(folder.path, 'demo', `${fleet.id}-${name}.log`);
-  const sidecar = (node: NodeName) => ({
-    name: sidecarName(node),
-    logFile: logFile(`sidecar-${node}`),
-    args: [
-      ...['sidecar', ...common, ...prefix, '--cluster', 'demo', '--network', `demo-${fleet.id}`],
-      ...['--sidecar-node', nodeName(fleet.id, node), '--sidecar-cgroup', fleet.nodeCgroup(node)],
-      ...['--sidecar-interval', `${INTERVAL_MS}ms`, '--sidecar-heartbeat', '1s', '--sidecar-scan', '250ms'],
-      ...['--sidecar-ring-bytes', '4MiB'],
-    ],
-  });
+  const sidecar = (node: NodeName) => {
+    const settings = nodeSettings(fleet, node);
+    const { cluster, network, cgroup, intervalMs, heartbeatMs, scanMs, ringBytes } = settings;
+    return {
+      name: sidecarName(node),
+      logFile: logFile(`sidecar-${node}`),
+      args: [
+        ...['sidecar', ...common, ...prefix, '--cluster', cluster, '--network', network],
+        ...['--sidecar-node', settings.node, '--sidecar-cgroup', cgroup],
+        ...['--sidecar-interval', `${intervalMs}ms`, '--sidecar-heartbeat', `${heartbeatMs}ms`],
+        ...['--sidecar-scan', `${scanMs}ms`, '--sidecar-ring-bytes', `${ringBytes / 1024}KiB`],
+      ],
+    };
+  };
   return [
     { name: 'sink', logFile: logFile('sink'), args: ['sink', ...common, ...prefix, '--lake-flush-age', '2s'] },
     { name: 'enricher', logFile: logFile('enricher'), args: ['enricher', ...common, ...prefix] },
