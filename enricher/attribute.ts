@@ -12,7 +12,8 @@ export class Verdict {
   workload = -1;
   method: Method = Method.none;
   reason: Reason = Reason.noClaim;
-  sinceUs = -1;
+  /** us, -1: none. Born as a double, so that its shape never changes. */
+  sinceUs: number = Number.NaN;
 }
 
 export function judge(start: OwnerAt, end: OwnerAt, isReady: boolean, isSilent: boolean, out: Verdict): void {

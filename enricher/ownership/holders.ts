@@ -21,10 +21,10 @@ export class Wait {
 export class Holders {
   readonly #history: HistoryTables;
   #network: Network | null = null;
-  #allConfirmedUs = 0;
+  #allConfirmedUs = Number.NaN;
   /** The holder that began last, and how the live ones stand; outputs of `#look`. */
   #newest = -1;
-  #newestFromUs = 0;
+  #newestFromUs = Number.NaN;
   #lagging = -1;
   #anyLive = false;
   #anyConfirmed = false;

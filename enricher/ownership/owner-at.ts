@@ -46,8 +46,8 @@ export class OwnerAt {
   workload = -1;
   instance = -1;
   method: Method = Method.none;
-  /** Since when the owner held it for certain, us. */
-  sinceUs = -1;
+  /** Since when the owner held it for certain, us; -1: none. Born as a double, so that its shape never changes. */
+  sinceUs: number = Number.NaN;
   /** A live sidecar claimed the address then. */
   reported = false;
   /** Id of the Service at this address, -1: none. */
