@@ -72,7 +72,8 @@ async function play(options: DemoOptions, fleet: Fleet, truthFile: string): Prom
   const stages = await startDemoStages(config, folder, fleet, log);
   let recording: FleetRecording | null = null;
   try {
-    if (options.record !== null) recording = await startFleetRecording(config, fleet, options.record);
+    if (options.record !== null)
+      recording = await startFleetRecording(config, fleet, options.record, join(folder.path, 'demo'));
     const pids = stages.all.map(({ name, pid }) => `${name} ${pid}`).join(', ');
     board.event(`pipeline started: ${pids}`);
     board.follow(() => stages.all);

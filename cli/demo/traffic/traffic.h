@@ -13,7 +13,8 @@
  *   start                                                  begin
  *
  * Each finished end is one line of JSON in TRUTH_FILE, written with one write(2) to an O_APPEND file. It is the truth
- * that the pipeline is held against; the pipeline never reads it. It prints "called" when the last call of the plan is over. SIGTERM: stop calling, finish, exit.
+ * that the pipeline is held against; the pipeline never reads it. It prints "called" when the last call of the plan is
+ * over. SIGTERM: stop calling, finish, exit.
  * A client binds its source port itself, so that a refused connection has a known one too.
  */
 #ifndef WEIR_TRAFFIC_H
