@@ -152,15 +152,36 @@ ${columns([
 ])}
 FROM flows WHERE report <> 'merged' AND ${where}`;
 
-/** One row an end and connection: interim rows folded, the owners from the row that knows the far end best. */
-const mergedSql = (): string => `SELECT
-${columns([...IDENTITY, ...ACCOUNT.map(([name, folded]) => `${folded} AS ${name}`)])}
-FROM numbered
+/**
+ * One row an end and connection: interim rows folded, the owners from the row that knows the far end best.
+ * @param names the columns that are wanted besides the identity.
+ */
+function mergedSql(names: ReadonlySet<string>): string {
+  const wanted = ACCOUNT.filter(([name]) => names.has(name));
+  return `SELECT
+${columns([...IDENTITY, ...wanted.map(([name, folded]) => `${folded} AS ${name}`)])}
+FROM (
+SELECT keyed.*, row_number() OVER (
+  PARTITION BY reporter_node, connection_id, attempt_key, local_key, reporter, src_key, dst_key
+  ORDER BY ${knowledge('src_method')} + ${knowledge('dst_method')} DESC, end_time DESC, flow_number DESC) AS pick
+FROM (${keyedSql(`NOT ${ONLY_ROW}`)}) AS keyed
+) AS numbered
 GROUP BY ${IDENTITY.join(', ')}
 UNION ALL
 SELECT
-${columns([...IDENTITY, ...ACCOUNT.map(([name, , single]) => (name === single ? name : `${single} AS ${name}`))])}
+${columns([...IDENTITY, ...wanted.map(([name, , single]) => (name === single ? name : `${single} AS ${name}`))])}
 FROM (${keyedSql(ONLY_ROW)}) AS keyed`;
+}
+
+/** What pairing looks at. */
+const NARROW: ReadonlySet<string> = new Set([
+  'role_method',
+  'connection_start_time',
+  'first_seen',
+  'last_seen',
+  'scope_key',
+]);
+const WIDE: ReadonlySet<string> = new Set(ACCOUNT.map(([name]) => name).filter((name) => name !== 'scope_key'));
 
 /** `reset_by_src` seen from the other side. */
 const flippedOutcome =
@@ -176,13 +197,13 @@ function finalSql(): string {
 ${columns([
   'tuple_key',
   'tuple_number',
-  'reporter_node',
-  'connection_id',
-  'attempt_key',
-  'local_key',
+  'a.reporter_node',
+  'a.connection_id',
+  'a.attempt_key',
+  'a.local_key',
   'flipped',
   "CASE WHEN flipped AND reporter = 'src' THEN 'dst' WHEN flipped THEN 'src' ELSE reporter END AS reporter",
-  'role_method',
+  'a.role_method',
   'seeded',
   'peer_reports',
   'finished',
@@ -190,7 +211,7 @@ ${columns([
   'connection_count',
   'connection_start_time',
   'first_seen',
-  'last_seen',
+  'a.last_seen',
   'duration_us',
   `${flippedOutcome} AS outcome`,
   'error',
@@ -212,11 +233,15 @@ ${columns([
   'process_pid',
   'container_id',
 ])}
-FROM oriented`;
+FROM (
+${mergedSql(WIDE)}
+) AS a
+JOIN oriented ON oriented.reporter_node = a.reporter_node AND oriented.connection_id = a.connection_id
+  AND oriented.local_key = a.local_key AND oriented.attempt_key = a.attempt_key AND oriented.src_key = a.src_key`;
 }
 
 /**
- * Pairing without a self-join: of one tuple, the ends in the order of their beginning; an end belongs to the one before it
+ * Pairing without a self-join, and with the few columns that it looks at: of one tuple, the ends in the order of their beginning; an end belongs to the one before it
  * when that is the other end, still lived a second ago (clocks differ), and is nearer than the one after. At most two ends
  * make a connection, also where the tuple is used again at once.
  */
@@ -225,18 +250,13 @@ export const connectionEnds: View = {
   doc: "One end's account of one connection, its interim rows folded; (tuple_key, tuple_number) is shared by both ends.",
   sql(dialect: Dialect): string {
     const byTuple = 'PARTITION BY tuple_key ORDER BY begun, last_seen, local_key, reporter_node, connection_id';
-    const text = `WITH numbered AS (
-SELECT keyed.*, row_number() OVER (
-  PARTITION BY reporter_node, connection_id, attempt_key, local_key, reporter, src_key, dst_key
-  ORDER BY ${knowledge('src_method')} + ${knowledge('dst_method')} DESC, end_time DESC, flow_number DESC) AS pick
-FROM (${keyedSql(`NOT ${ONLY_ROW}`)}) AS keyed
-), merged AS (
-${mergedSql()}
-), placed AS (
-SELECT merged.*,
+    const text = `WITH placed AS (
+SELECT reporter_node, connection_id, attempt_key, local_key, role_method, last_seen, src_key,
   scope_key || ' ' || CASE WHEN src_key >= dst_key THEN src_key || ' ' || dst_key ELSE dst_key || ' ' || src_key END AS tuple_key,
   coalesce(connection_start_time, first_seen) AS begun
-FROM merged
+FROM (
+${mergedSql(NARROW)}
+) AS merged
 ), spaced AS (
 SELECT placed.*,
   CASE WHEN lag(local_key) OVER (${byTuple}) <> local_key

@@ -1,5 +1,5 @@
 import { END_KEY_OF_ROW, inDialect } from './connection-ends.ts';
-import { joinedColumns, PICKED } from './connections.ts';
+import { JOINED, joinedColumns, ROWS_OF_END } from './connections.ts';
 import type { Dialect } from './dialect.ts';
 import { columns, otherSide, type Side, SIDES, type View } from './view.ts';
 
@@ -36,10 +36,9 @@ const byReporter = (reporter: string): string[] =>
 
 /** Connections whose ends have one row each, nearly all: as the view `connections` has them, in the minute of their end. */
 const WHOLE = `SELECT
-${columns(['max(CASE WHEN pick_end = 1 THEN last_seen END) AS told_at', ...joinedColumns([...KEY, ...REST])])}
-FROM (${PICKED}) AS picked
-GROUP BY tuple_key, tuple_number
-HAVING max(row_count) = 1`;
+${columns(['CASE WHEN s.tuple_key IS NOT NULL THEN s.last_seen ELSE d.last_seen END AS told_at', ...joinedColumns([...KEY, ...REST])])}
+${JOINED}
+WHERE ${ROWS_OF_END} = 1`;
 
 const turn = (name: string, side: Side): string =>
   `CASE WHEN ends.flipped THEN r.${name}_to_${otherSide(side)} ELSE r.${name}_to_${side} END AS ${name}_to_${side}`;
@@ -61,10 +60,9 @@ ${columns([
 ])}
 FROM (
 SELECT
-${columns(['tuple_key', 'tuple_number', ...joinedColumns(KEY)])}
-FROM (${PICKED}) AS picked
-GROUP BY tuple_key, tuple_number
-HAVING max(row_count) > 1
+${columns(['coalesce(s.tuple_key, d.tuple_key) AS tuple_key', 'coalesce(s.tuple_number, d.tuple_number) AS tuple_number', ...joinedColumns(KEY)])}
+${JOINED}
+WHERE ${ROWS_OF_END} > 1
 ) AS owners
 JOIN connection_ends AS ends ON ends.tuple_key = owners.tuple_key AND ends.tuple_number = owners.tuple_number
 JOIN (
