@@ -3,7 +3,7 @@
  * An entry keeps its number for life; the index of (hash, entry) pairs is what grows and moves, so growing reads no keys.
  *
  *   index   | hash | entry + 1 | hash | entry + 1 | ...     0: free; linear probing, load at most 5/8
- *   ints    | a0 a1 a2 a3 | port << 8 + prefix length | network | block | count | size class | open | last reporter | ports |
+ *   ints    | a0 a1 a2 a3 | port << 8 + prefix length | network | block | count | size class | open | last reporter | link |
  */
 const INDEX_SLOTS_MIN = 1024;
 const INTS = 12;
@@ -14,7 +14,8 @@ const COUNT = 7;
 const SIZE_CLASS = 8;
 const OPEN_COUNT = 9;
 const LAST_REPORTER = 10;
-const PORTS = 11;
+/** Of an address: its first port's entry + 1; of a port: the next one's. 0: none. */
+const LINK = 11;
 /** In place of the last reporter: the number is free. */
 const FREE = -2;
 
@@ -70,9 +71,14 @@ export class EntryTable {
     return this.#ints[INTS * entry + LAST_REPORTER]!;
   }
 
-  /** Of an address: how many of its ports have entries. */
-  ports(entry: number): number {
-    return this.#ints[INTS * entry + PORTS]!;
+  /** The first of an address's ports, -1 without one. */
+  firstPort(whole: number): number {
+    return this.#ints[INTS * whole + LINK]! - 1;
+  }
+
+  /** The one after, -1 at the last. */
+  nextPort(ofPort: number): number {
+    return this.#ints[INTS * ofPort + LINK]! - 1;
   }
 
   /** The newest as-of time at which somebody spoke of it. */
@@ -93,8 +99,16 @@ export class EntryTable {
     this.#ints[INTS * entry + OPEN_COUNT] = open;
   }
 
-  addPort(entry: number, change: 1 | -1): void {
-    this.#ints[INTS * entry + PORTS]! += change;
+  /** Hang a new port's entry on its address's. */
+  linkPort(whole: number, ofPort: number): void {
+    this.#ints[INTS * ofPort + LINK] = this.#ints[INTS * whole + LINK]!;
+    this.#ints[INTS * whole + LINK] = ofPort + 1;
+  }
+
+  unlinkPort(whole: number, ofPort: number): void {
+    let before = whole;
+    while (this.nextPort(before) !== ofPort) before = this.nextPort(before);
+    this.#ints[INTS * before + LINK] = this.#ints[INTS * ofPort + LINK]!;
   }
 
   touch(entry: number, reporter: number, asOfUs: number): void {

@@ -149,7 +149,7 @@ export class OwnershipHistory extends HistoryTables {
     if (whole >= 0) this.entries.touch(whole, reporter.id, asOfUs);
     const size = this.entries.size;
     const entry = this.#obtainEntry(network, words, port, prefixLength);
-    if (whole >= 0 && this.entries.size > size) this.entries.addPort(whole, 1);
+    if (whole >= 0 && this.entries.size > size) this.entries.linkPort(whole, entry);
     if (entry < 0) return false;
     this.entries.touch(entry, reporter.id, asOfUs);
     if (statesClaim(this, reporter, entry, message, i, workload)) return true;

@@ -12,7 +12,7 @@ import { prefixMask } from './address.ts';
 import { methodOf, reporterOf } from './claims.ts';
 import { keyDetail } from './entries.ts';
 import type { Network } from './reporters.ts';
-import type { HistoryTables } from './tables.ts';
+import { type HistoryTables, NO_PORT } from './tables.ts';
 
 /** How good an answer is. */
 export const Level = {
@@ -28,6 +28,9 @@ export const Level = {
   certain: 4,
 } as const;
 export type Level = (typeof Level)[keyof typeof Level];
+
+/** Of a shared address, at most so many ports are looked at. */
+const SHARED_PORTS_MAX = 512;
 
 const DOUBT = 0;
 const POSSIBLE = 1;
@@ -73,7 +76,7 @@ export class OwnerFinder {
 
   /**
    * The owner at `timeUs` of the address whose first word is `words[at]`, with its entries: `whole` of the address,
-   * `ofPort` of one port, -1 where there is none or none is asked for. Allocates nothing. Overwrites `out`.
+   * `ofPort` of one port, or what stands for it (`HistoryTables`). Allocates nothing. Overwrites `out`.
    */
   find(
     network: Network,
@@ -95,6 +98,7 @@ export class OwnerFinder {
       this.#gather(entry, 128 - length, timeUs, out);
     }
     this.#decide(out);
+    if (out.level === Level.none && whole >= 0) this.#share(whole, ofPort === NO_PORT, timeUs, out);
   }
 
   /**
@@ -139,6 +143,37 @@ export class OwnerFinder {
       }
       this.#weigh(claim, extraRank, timeUs, out);
     }
+  }
+
+  /**
+   * An address of which only ports are claimed is shared: its sidecar reports it, and whoever is behind another port,
+   * as a client is, is one of several.
+   */
+  #share(whole: number, isAddressAlone: boolean, timeUs: number, out: OwnerAt): void {
+    const { entries, claims, reporters } = this.#history;
+    const { claimed } = out;
+    let best = DOUBT;
+    let left = SHARED_PORTS_MAX;
+    for (let entry = entries.firstPort(whole); entry >= 0 && !out.reported; entry = entries.nextPort(entry)) {
+      if (left === 0) {
+        // Not looked at to the end: the answer is this instant's alone.
+        out.loUs = timeUs;
+        out.hiUs = timeUs;
+        break;
+      }
+      left -= 1;
+      this.#count = 0;
+      this.#gather(entry, 0, timeUs, out);
+      for (let i = 0; i < this.#count; i += 1) {
+        const meta = claims.meta(this.#claim[i]!);
+        if (methodOf(meta) !== Method.port) continue;
+        best = Math.max(best, this.#sure[i]!);
+        if (this.#sure[i] === CERTAIN && reporters.isSidecar[reporterOf(meta)] === 1) out.reported = true;
+      }
+    }
+    this.#count = 0;
+    out.claimed = claimed;
+    if (isAddressAlone && best > DOUBT) out.level = best === CERTAIN ? Level.conflict : Level.contested;
   }
 
   #namesSomebody(block: number, count: number): boolean {

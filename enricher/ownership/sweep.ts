@@ -29,12 +29,13 @@ function sweepEntry(history: HistoryTables, entry: number): void {
     });
   }
   // An address stays while one of its ports does: look-ups come by it.
-  if (entries.count(entry) > 0 || entries.ports(entry) > 0 || entries.touchedUs(entry) >= horizonUs) return;
   const detail = entries.detail(entry);
+  const isLinked = detail >>> 8 === 0 && entries.firstPort(entry) >= 0;
+  if (entries.count(entry) > 0 || isLinked || entries.touchedUs(entry) >= horizonUs) return;
   if (detail >>> 8 > 0) {
     const address = new Int32Array(4);
     entries.copyAddress(entry, address);
-    entries.addPort(entries.find(address, 0, keyDetail(0, 128), network.id), -1);
+    entries.unlinkPort(entries.find(address, 0, keyDetail(0, 128), network.id), entry);
   }
   entries.remove(entry);
   const prefixLength = detail & 0xff;

@@ -4,6 +4,11 @@ import { EntryTable, keyDetail } from './entries.ts';
 import { type Network, ReporterTable } from './reporters.ts';
 import { WorkloadTable } from './workloads.ts';
 
+/** In place of a port's entry: no port was asked for. */
+export const NO_PORT = -1;
+/** One was, and nobody ever claimed it. */
+export const UNKNOWN_PORT = -2;
+
 export class HistoryTables {
   readonly entries: EntryTable = new EntryTable();
   readonly claims: ClaimStore = new ClaimStore();
@@ -23,9 +28,11 @@ export class HistoryTables {
     return this.entries.find(words, at, keyDetail(0, 128), network.id);
   }
 
-  /** The entry of one of its ports, -1 without one; most addresses have none, and are not searched for it. */
+  /** The entry of one of its ports; most addresses have none, and are not searched for it. */
   portEntryOf(network: Network, words: Int32Array, at: number, port: number, whole: number): number {
-    if (port <= 0 || whole < 0 || this.entries.ports(whole) === 0) return -1;
-    return this.entries.find(words, at, keyDetail(port, 128), network.id);
+    if (port <= 0) return NO_PORT;
+    if (whole < 0 || this.entries.firstPort(whole) < 0) return UNKNOWN_PORT;
+    const entry = this.entries.find(words, at, keyDetail(port, 128), network.id);
+    return entry < 0 ? UNKNOWN_PORT : entry;
   }
 }

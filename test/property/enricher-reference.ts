@@ -198,17 +198,18 @@ export class Reference {
       if (claim.prefixLength < 128) return addr.startsWith(claim.addr);
       return claim.addr === addr && (claim.port === 0 || claim.port === port);
     });
-    const atStart = this.#at(about, start);
-    const atEnd = this.#at(about, end);
+    const listeners = this.claims.filter((claim) => {
+      return claim.reporter.network === network && claim.addr === addr && claim.method === Method.port;
+    });
+    const atStart = shared(this.#at(about, start), listeners, port, start);
+    const atEnd = shared(this.#at(about, end), listeners, port, end);
     const { ready, silent } = this.#ready(network, addr, about, end);
-    const reported = about.some((claim) => {
+    // Where nobody holds the address as a whole, its listeners tell that a sidecar watches it.
+    const nobody = this.#at(about, end).state === 'none';
+    const reported = [...about, ...(nobody ? listeners : [])].some((claim) => {
       const isSidecar = claim.reporter.kind === ReporterKind.sidecar;
-      return (
-        isSidecar &&
-        claim.method !== Method.prefix &&
-        claim.method !== Method.service &&
-        sureness(claim, end) === 'certain'
-      );
+      const isHolder = claim.method !== Method.prefix && claim.method !== Method.service;
+      return isSidecar && isHolder && sureness(claim, end) === 'certain';
     });
     const reason = verdict(atStart, atEnd, ready, silent, about.length > 0);
     const named = reason === Reason.none;
@@ -274,6 +275,14 @@ interface At {
 }
 
 const NOBODY: At = { state: 'none', owner: null, method: Method.none, since: -1 };
+
+/** Only ports are claimed: a client behind another one is one of several. */
+function shared(at: At, listeners: readonly Claim[], port: number, time: number): At {
+  if (at.state !== 'none' || port > 0) return at;
+  const sure = listeners.map((claim) => sureness(claim, time));
+  if (sure.includes('certain')) return { ...at, state: 'conflict' };
+  return sure.includes('possible') ? { ...at, state: 'contested' } : at;
+}
 
 function sureness(claim: Claim, time: number): Sure | null {
   const { reporter, ended, earliest, from } = claim;

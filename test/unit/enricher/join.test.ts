@@ -137,7 +137,11 @@ test('loopback is never looked up in the history', () => {
 test('a listener’s claim names the server end, and never a client by its ephemeral port', () => {
   const claims = [{ ...remote, port: 80 }];
   assert.equal(one(claims, { role: 'client' }).dst, 'port you');
-  assert.equal(one(claims, { role: 'server', localPort: 80, remotePort: 80 }).src, 'no_claim');
+  const row = one(claims, { role: 'server', localPort: 80, remotePort: 80 });
+  assert.deepEqual([row.src, row.peerReports], ['ambiguous', true]);
+  const refused = one(claims, { role: 'client', remotePort: 81 });
+  assert.deepEqual([refused.dst, refused.peerReports], ['no_claim', true]);
+  assert.equal(one([{ ...claims[0]!, from: 500 }], { role: 'server', remotePort: 80 }).src, 'no_claim');
 });
 
 test('workloads that share an address make it ambiguous but for their listeners', () => {
