@@ -8,6 +8,7 @@ import { LRUCache } from 'lru-cache';
 import { BatchDictionaries } from '../enricher/dictionaries.ts';
 import { Joiner, newEndCounts } from '../enricher/join.ts';
 import { OwnershipHistory } from '../enricher/ownership/history.ts';
+import { keyDetail } from '../enricher/ownership/entries.ts';
 import { OwnerAt, OwnerFinder } from '../enricher/ownership/owner-at.ts';
 import { int32Words } from '../schemas/columns.ts';
 import { EnrichedFlowColumns } from '../schemas/generated/flows-enriched-v1.ts';
@@ -136,6 +137,7 @@ async function lookUps(
   const network = history.findNetwork(NETWORK);
   assert.ok(network);
   const out = new OwnerAt();
+  const wholeAddress = keyDetail(0, 128);
   const cached = (key: number): Stretch[] | undefined => {
     const known = cache.get(key);
     if (known !== undefined) return known;
@@ -147,7 +149,8 @@ async function lookUps(
     {
       name: 'history',
       owner: (i) => {
-        finder.find(network, words, 4 * i, 0, timeUs[i]!, out);
+        const whole = history.entries.find(words, 4 * i, wholeAddress, network.id);
+        finder.find(network, words, 4 * i, whole, -1, timeUs[i]!, out);
         return out.workload;
       },
     },
@@ -193,8 +196,9 @@ async function joins(
 ): Promise<Figure[]> {
   const joiner = new Joiner(history);
   const rows = new EnrichedFlowColumns(1000);
+  const dictionaries = new BatchDictionaries(history.workloads);
   const join = (batch: RawBatch): BatchDictionaries => {
-    const dictionaries = new BatchDictionaries(history.workloads);
+    dictionaries.reset();
     rows.length = 0;
     assert.equal(joiner.look(batch).length, 0, 'every batch is ready');
     joiner.write(batch, rows, dictionaries, counts);

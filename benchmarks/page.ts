@@ -1,5 +1,5 @@
 /** A run of the benchmarks as text: lines for the terminal, and docs/reference/benchmarks.md. */
-import { type Environment, type Figure, type Goal, isMet, type Outcome } from './harness.ts';
+import { type Environment, type Figure, type Goal, isMet, type Outcome, type Size } from './harness.ts';
 
 export interface Report extends Outcome {
   readonly name: string;
@@ -23,10 +23,10 @@ const formatGoal = ({ atMost, atLeast }: Goal): string =>
 const formatSpread = ({ spread }: Figure): string =>
   spread === undefined ? '' : `${formatNumber(spread[0])} to ${formatNumber(spread[1])}`;
 
-export function formatFigure(figure: Figure): string {
+export function formatFigure(figure: Figure, size: Size): string {
   const { what, value, unit, goal } = figure;
   const spread = formatSpread(figure);
-  const verdict = goal === undefined ? '' : `   goal ${formatGoal(goal)}: ${isMet(figure) === true ? 'met' : 'MISSED'}`;
+  const verdict = goal === undefined || size === 'smoke' ? '' : `   goal ${formatGoal(goal)}: ${isMet(figure) === true ? 'met' : 'MISSED'}`;
   return `${what.padEnd(58)} ${formatNumber(value).padStart(7)} ${unit}${spread === '' ? '' : ` (${spread})`}${verdict}`;
 }
 

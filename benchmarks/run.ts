@@ -70,7 +70,7 @@ async function main(): Promise<number> {
     }
     reports.push(report);
     if (report.refusal !== null) say(`left out: ${report.refusal}`);
-    for (const figure of report.figures) say(formatFigure(figure));
+    for (const figure of report.figures) say(formatFigure(figure, size));
     say(`calibration ${report.calibration.toFixed(0)} M iterations a CPU-second${report.hash === '' ? '' : `, results ${report.hash}`}`);
   }
   const run: Run = { environment: environment(load), reports };
