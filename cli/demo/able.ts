@@ -1,5 +1,5 @@
 /** Whether this machine can show the demo itself: root, ip, tc, eBPF, the traffic program. */
-import { probeCapture } from '../../sidecar/capture-probe.ts';
+import { type HookReport, probeCapture } from '../../sidecar/capture-probe.ts';
 import { findProgram } from './machine.ts';
 import { findTraffic } from './workloads.ts';
 
@@ -9,17 +9,33 @@ export interface Missing {
   readonly mend: string;
 }
 
-/** The first thing that is missing, in the order in which it would be mended; null when nothing is. */
-export function missingHere(): Missing | null {
-  for (const program of ['ip', 'tc']) {
-    if (findProgram(program) === null) return { what: `${program} is missing`, mend: 'apt-get install iproute2' };
-  }
-  if (process.getuid?.() !== 0) return { what: 'this is not root', mend: 'sudo npx weir demo' };
-  if (findTraffic() === null) return { what: 'the traffic program is not built', mend: 'npm run setup (needs gcc)' };
-  const broken = probeCapture().find(({ needed, works }) => needed && !works);
-  if (broken === undefined) return null;
-  return {
-    what: `${broken.name}: ${broken.why}`,
-    mend: broken.mend === '' ? 'npx weir doctor tells more' : broken.mend,
-  };
+/** What is looked at. */
+export interface Facts {
+  readonly has: (program: string) => boolean;
+  readonly isRoot: boolean;
+  readonly hasTraffic: boolean;
+  /** Called only where the rest is there: it loads programs for some milliseconds. */
+  readonly probe: () => readonly Pick<HookReport, 'name' | 'works' | 'needed' | 'why' | 'mend'>[];
 }
+
+/** The first thing that is missing, in the order in which it would be mended; null when nothing is. */
+export function firstMissing({ has, isRoot, hasTraffic, probe }: Facts): Missing | null {
+  for (const program of ['ip', 'tc']) {
+    if (!has(program)) return { what: `${program} is missing`, mend: 'apt-get install iproute2' };
+  }
+  if (!isRoot) return { what: 'this is not root', mend: 'sudo npx weir demo' };
+  if (!hasTraffic) return { what: 'the traffic program is not built', mend: 'npm run setup (needs gcc)' };
+  const broken = probe().find(({ needed, works }) => needed && !works);
+  if (broken === undefined) return null;
+  const mend = broken.mend === '' ? 'npx weir doctor tells more' : broken.mend;
+  return { what: `${broken.name}: ${broken.why}`, mend };
+}
+
+/** Of this machine and this process. */
+export const missingHere = (): Missing | null =>
+  firstMissing({
+    has: (program) => findProgram(program) !== null,
+    isRoot: process.getuid?.() === 0,
+    hasTraffic: findTraffic() !== null,
+    probe: probeCapture,
+  });

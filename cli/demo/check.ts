@@ -10,7 +10,13 @@ const FINDINGS_MAX = 20;
 
 export interface CheckReport {
   /** Connections that a client made, and those of them all of whose expected ends are exact in the lake. */
-  readonly connections: { readonly made: number; readonly found: number; readonly off: number };
+  readonly connections: {
+    readonly made: number;
+    readonly found: number;
+    readonly off: number;
+    /** With an end that was open while its node had no sidecar, and nothing off. */
+    readonly unjudged: number;
+  };
   /** Payload bytes of both directions, over all expected ends; `off`: sum of the differences. */
   readonly bytes: { readonly truth: number; readonly lake: number; readonly off: number };
   readonly rows: {
@@ -22,8 +28,6 @@ export interface CheckReport {
     readonly unexpected: number;
   };
   readonly outcomesOff: number;
-  /** Ends that were open while their node had no sidecar. */
-  readonly unjudged: number;
   readonly names: {
     /** Ends of rows, two a row. */
     readonly ends: number;
@@ -69,6 +73,8 @@ class Check {
   readonly #expected: ReadonlyMap<string, ExpectedEnd>;
   /** Keys of ends that are not judged, both ways round: of a connection older than the sidecar nobody knows who opened it. */
   readonly #unjudged = new Set<string>();
+  /** The clients' keys of their connections. */
+  readonly #unjudgedConnections = new Set<string>();
   readonly #found = new Map<string, Found>();
   readonly #findings: string[] = [];
   readonly #unnamed = new Map<string, number>();
@@ -82,11 +88,13 @@ class Check {
   constructor(truth: Truth, blind: BlindSpan | null) {
     this.#truth = truth;
     const expected = new Map(expectEnds(truth));
-    for (const [key, { truth: end, reporterNode }] of expected) {
+    for (const [key, of] of expected) {
+      const { truth: end, reporterNode } = of;
       if (blind === null || reporterNode !== blind.reporterNode) continue;
       if (end.openedUs > blind.toUs || end.closedUs < blind.fromUs) continue;
       expected.delete(key);
       this.#unjudged.add(`${reporterNode} ${key}`);
+      this.#unjudgedConnections.add(connectionKey(of));
     }
     this.#expected = expected;
   }
@@ -174,11 +182,12 @@ class Check {
     outcomesOff: number;
     bytes: CheckReport['bytes'];
   }): CheckReport {
-    const clients = this.#truth.ends.filter(({ role }) => role === 'client');
+    const clients = this.#truth.ends
+      .filter(({ role }) => role === 'client')
+      .map((end) => endKey(end.local, end.localPort, end.remote, end.remotePort));
     const made = clients.length;
-    const offCount = clients.filter((end) =>
-      sums.off.has(endKey(end.local, end.localPort, end.remote, end.remotePort)),
-    ).length;
+    const offCount = clients.filter((key) => sums.off.has(key)).length;
+    const unjudged = clients.filter((key) => !sums.off.has(key) && this.#unjudgedConnections.has(key)).length;
     const lookedUp = (this.#methods.get('address') ?? 0) + (this.#methods.get('port') ?? 0);
     const lookedUpShare = this.#ends === 0 ? 0 : lookedUp / this.#ends;
     const { lost, twice, outcomesOff, bytes } = sums;
@@ -191,11 +200,10 @@ class Check {
     };
     const wrongs = [lost, twice, this.#unexpected, outcomesOff, bytes.off, this.#wrong, offCount];
     return {
-      connections: { made, found: made - offCount, off: offCount },
+      connections: { made, found: made - offCount - unjudged, off: offCount, unjudged },
       bytes,
       rows,
       outcomesOff,
-      unjudged: this.#unjudged.size,
       names: { ends: this.#ends, wrong: this.#wrong, unnamed: this.#unnamed, nobody: this.#nobody },
       methods: this.#methods,
       lookedUpShare,

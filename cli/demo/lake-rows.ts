@@ -1,6 +1,8 @@
 /** The rows of a demo as the lake has them, and who held which address according to it. */
+import type { Cell } from '../../explore/cells.ts';
 import type { Lake } from '../../explore/lake.ts';
 import { queryAll } from '../../explore/query.ts';
+import { formatCell } from '../table.ts';
 
 export interface LakeRow {
   readonly reporterNode: string;
@@ -34,6 +36,9 @@ export interface NewestOwner {
   readonly node: string | null;
 }
 
+const textOrNull = (cell: Cell | undefined): string | null =>
+  cell === null || cell === undefined ? null : formatCell(cell);
+
 const quoted = (texts: readonly string[]): string => texts.map((text) => `'${text.replaceAll("'", "''")}'`).join(', ');
 
 export async function readLakeRows(lake: Lake, nodes: readonly string[]): Promise<readonly LakeRow[]> {
@@ -45,8 +50,8 @@ export async function readLakeRows(lake: Lake, nodes: readonly string[]): Promis
      FROM flows WHERE reporter_node IN (${quoted(nodes)})`,
   );
   return rows.map((row) => {
-    const text = (name: string): string => String(row[name] ?? '');
-    const orNull = (name: string): string | null => (row[name] === null ? null : String(row[name]));
+    const orNull = (name: string): string | null => textOrNull(row[name]);
+    const text = (name: string): string => orNull(name) ?? '';
     const number = (name: string): number => Number(row[name] ?? 0);
     const owner = (side: string): LakeOwner => ({
       workload: orNull(`${side}_workload`),
@@ -82,10 +87,10 @@ export async function readNewestOwners(lake: Lake, nodes: readonly string[]): Pr
      ) AS claims WHERE place = 1`,
   );
   return rows.map(({ addr, port, workload, node }) => ({
-    addr: String(addr),
+    addr: textOrNull(addr) ?? '',
     port: port === null || port === 0 ? null : Number(port),
-    workload: String(workload),
-    node: node === null ? null : String(node),
+    workload: textOrNull(workload) ?? '',
+    node: textOrNull(node),
   }));
 }
 

@@ -7,7 +7,7 @@ import { WeirError } from '../../contract/errors.ts';
 import type { Log } from '../../transport/log.ts';
 import type { Invocation, Status } from '../command.ts';
 import { DEFAULT_DATA, type DataFolder, holdDataFolder, openDataFolder } from '../data-folder.ts';
-import { printLine, printNotice } from '../output.ts';
+import { isTerminal, printLine, printNotice } from '../output.ts';
 import { LOG_FILE, openLog } from '../reading.ts';
 import { ensureTopics } from '../topics.ts';
 import { missingHere } from './able.ts';
@@ -16,7 +16,7 @@ import { directDemo } from './director.ts';
 import { startLiveBoard } from './live.ts';
 import { playDemo } from './playback.ts';
 import { readResult } from './result.ts';
-import { screenLines } from './screen.ts';
+import { OFF_MARK, screenLines } from './screen.ts';
 import type { Victim } from './stages.ts';
 import type { Truth } from './truth.ts';
 
@@ -70,9 +70,15 @@ interface Finished {
 async function conclude(config: Config, folder: DataFolder, log: Log, finished: Finished): Promise<Status> {
   const { truth, blind, data, isPlayback } = finished;
   const result = await readResult(config, folder.lake, log, truth, blind);
-  for (const line of screenLines({ result, truth, data, isPlayback })) printLine(line);
+  for (const line of screenLines({ result, truth, data, isPlayback })) printLine(isTerminal() ? coloured(line) : line);
   for (const finding of result.check.findings) printNotice(finding);
   return result.ok ? 0 : 1;
+}
+
+/** Off is red, a heading bold. */
+function coloured(line: string): string {
+  if (line.startsWith(OFF_MARK)) return `\u001b[31m${line}\u001b[0m`;
+  return /^[A-Z]{2}/.test(line) || line.startsWith('==') ? `\u001b[1m${line}\u001b[0m` : line;
 }
 
 /** The one asked for; else the usual one, or a folder of its own where that is not ours to use now. */

@@ -7,6 +7,8 @@ import type { Truth } from './truth.ts';
 
 export const SCREEN_COLUMNS = 80;
 export const SCREEN_LINES = 40;
+/** First character of a line whose figure is off; a terminal shows it red. */
+export const OFF_MARK = '!';
 
 export interface ScreenInput {
   readonly result: DemoResult;
@@ -79,43 +81,61 @@ function ownerLine(row: Answer): string {
 /** Of an ISO time, the time of day with milliseconds. */
 const clockTime = (value: unknown): string => text(value).slice(11, 23);
 
-function truthLines({ check, wrongByNewest, losses, verify }: DemoResult): string[] {
-  const { connections, bytes, rows, names } = check;
-  const unnamed = [...names.unnamed].sort(([, a], [, b]) => b - a);
-  const reasons = unnamed.map(([reason, ends]) => `${reason} ${whole(ends)}`).join(', ') || 'none';
-  const inRows = rows.expectedEnds + rows.interim;
+/** A line of the truth and whether its figure is off. */
+interface Figure {
+  readonly name: string;
+  readonly value: string;
+  readonly isOff: boolean;
+}
+
+function figuresOf({ check, wrongByNewest, losses, verify, lossesAllowed }: DemoResult): Figure[] {
+  const { connections, bytes, rows, names, lookedUpShare, outcomesOff } = check;
+  const { made, found, off, unjudged } = connections;
+  const notJudged = unjudged === 0 ? '' : `, ${whole(unjudged)} open while the sidecar was away`;
+  const lake = `${whole(names.ends / 2)} rows, ${whole(rows.interim)} interim`;
+  const gone = `${whole(rows.lost)} lost, ${whole(rows.twice)} twice, ${whole(rows.unexpected)} without truth`;
+  const reasons = [...names.unnamed].sort(([, a], [, b]) => b - a);
+  const unnamed = reasons.map(([reason, ends]) => `${reason} ${whole(ends)}`).join(', ') || 'none';
+  const finding = verify.findings[0];
   return [
-    'THE TRUTH                                 as the traffic programs wrote it down',
-    line(
-      'connections',
-      `${whole(connections.made)} made, ${whole(connections.found)} found, ${whole(connections.off)} off`,
-    ),
-    line('bytes', `${whole(bytes.truth)} of payload, off by ${whole(bytes.off)}`),
-    line(
-      'rows',
-      `${whole(rows.lost)} lost, ${whole(rows.twice)} twice, ${whole(rows.unexpected)} without truth; ${whole(inRows)} in all, ${whole(rows.interim)} interim`,
-    ),
-    line('outcomes', `${whole(check.outcomesOff)} off${unjudgedText(check)}`),
-    line(
-      'named wrongly',
-      `${whole(names.wrong)} of ${whole(names.ends)} ends; by the current owner ${whole(wrongByNewest)} would be`,
-    ),
-    line('not named', `${reasons}; rightly: ${whole(names.nobody)} of the world outside`),
-    line('known by', methodsText(check)),
-    line('ledger', `${whole(verify.summary.flows)} flows in rows, ${whole(losses)} told as lost`),
-    line(
-      'verify',
-      verify.ok
-        ? `complete: ${whole(verify.summary.objects)} objects`
-        : `${verify.findings.length} findings: ${verify.findings[0]?.message ?? ''}`,
-    ),
+    {
+      name: 'connections',
+      value: `${whole(made)} made, ${whole(found)} found, ${whole(off)} off${notJudged}`,
+      isOff: off > 0 || made === 0,
+    },
+    { name: 'bytes', value: `${whole(bytes.truth)} of payload, off by ${whole(bytes.off)}`, isOff: bytes.off > 0 },
+    { name: 'rows', value: `${gone}; ${lake}`, isOff: rows.lost + rows.twice + rows.unexpected > 0 },
+    { name: 'outcomes', value: `${whole(outcomesOff)} off`, isOff: outcomesOff > 0 },
+    {
+      name: 'named wrongly',
+      value: `${whole(names.wrong)} of ${whole(names.ends)} ends; the current owner would be wrong for ${whole(wrongByNewest)}`,
+      isOff: names.wrong > 0,
+    },
+    { name: 'not named', value: `${unnamed}; rightly: ${whole(names.nobody)} outside the fleet`, isOff: false },
+    { name: 'known by', value: methodsText(check), isOff: lookedUpShare < LOOKED_UP_SHARE_MIN },
+    {
+      name: 'ledger',
+      value: `${whole(verify.summary.flows)} flow numbers in rows, ${whole(losses)} told as lost`,
+      isOff: losses > 0 && !lossesAllowed,
+    },
+    {
+      name: 'verify',
+      value: finding === undefined ? `complete: ${whole(verify.summary.objects)} objects` : finding.message,
+      isOff: !verify.ok,
+    },
   ];
 }
 
-const line = (name: string, value: string): string => `  ${name.padEnd(14)} ${value}`;
-
-const unjudgedText = ({ unjudged }: CheckReport): string =>
-  unjudged === 0 ? '' : `; ${whole(unjudged)} ends not judged: open while the sidecar was away`;
+function truthLines(result: DemoResult): string[] {
+  const figures = figuresOf(result);
+  const off = figures.filter(({ isOff }) => isOff).length;
+  const verdict = off === 0 ? 'every figure is right' : `${off} FIGURES ARE OFF`;
+  const title = 'THE TRUTH, as the traffic programs wrote it down';
+  return [
+    title.padEnd(SCREEN_COLUMNS - verdict.length) + verdict,
+    ...figures.map(({ name, value, isOff }) => `${isOff ? OFF_MARK : ' '} ${name.padEnd(14)} ${value}`),
+  ];
+}
 
 function methodsText(check: CheckReport): string {
   const shares = [...check.methods].sort(([, a], [, b]) => b - a);

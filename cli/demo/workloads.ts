@@ -9,6 +9,7 @@ import { findProgram } from './machine.ts';
 
 const READY_MS = 10_000;
 const STOP_MS = 12_000;
+const COMPLAINT_CHARACTERS = 1000;
 
 /** Beside the sources, and one folder up from a build's `dist`. Built by scripts/build-traffic.mjs. */
 export function findTraffic(): string | null {
@@ -26,13 +27,6 @@ export interface Workloads {
   stop(): Promise<void>;
 }
 
-interface Running {
-  readonly name: string;
-  readonly child: ChildProcess;
-  /** Resolves with the words that it has said. */
-  heard(word: string, limitMs: number): Promise<void>;
-}
-
 /** Start all of them; resolves when every one has read its plan. WEIR_DEMO_FAILED. */
 export async function startWorkloads(
   fleet: Fleet,
@@ -42,77 +36,93 @@ export async function startWorkloads(
   const program = findTraffic();
   if (program === null)
     throw new WeirError('WEIR_DEMO_FAILED', 'the traffic program is missing: run npm run setup (needs gcc)');
-  const running = WORKLOADS.map((workload) => start(fleet, workload, program, truthFile));
-  for (const { name, child } of running) child.stdin?.write(`${(lines.get(name) ?? []).join('\n')}\nplanned\n`);
-  await Promise.all(running.map(({ heard }) => heard('ready', READY_MS)));
+  const running = WORKLOADS.map((workload) => new Program(workload.name, spawnIn(fleet, workload, program, truthFile)));
+  for (const one of running) one.write(`${(lines.get(one.name) ?? []).join('\n')}\nplanned\n`);
+  await Promise.all(running.map((one) => one.said('ready', READY_MS)));
   return {
     begin: () => {
-      for (const { child } of running) child.stdin?.write('start\n');
+      for (const one of running) one.write('start\n');
     },
-    called: async (limitMs) => void (await Promise.all(running.map(({ heard }) => heard('called', limitMs)))),
-    stop: async () => void (await Promise.all(running.map(({ child }) => end(child)))),
+    called: async (limitMs) => void (await Promise.all(running.map((one) => one.said('called', limitMs)))),
+    stop: async () => void (await Promise.all(running.map((one) => one.stop()))),
   };
 }
 
-function start(fleet: Fleet, workload: WorkloadPlan, program: string, truthFile: string): Running {
-  const JOIN = 'echo $$ > "$1/cgroup.procs" && exec "$2" netns exec "$3" "$4" "$5" "$6"';
+/** The shell joins the cgroup, ip the namespace, before the program begins. */
+const ENTER = 'echo $$ > "$1/cgroup.procs" && exec "$2" netns exec "$3" "$4" "$5" "$6"';
+
+function spawnIn(fleet: Fleet, workload: WorkloadPlan, program: string, truthFile: string): ChildProcess {
   const ip = findProgram('ip') ?? 'ip';
   const args = [fleet.workloadCgroup(workload), ip, fleet.namespaceOf(workload), program, workload.name, truthFile];
-  const child = spawn('/bin/sh', ['-c', JOIN, 'weir-demo', ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
-  let said = '';
-  let complaint = '';
-  let over: string | null = null;
-  const waiting = new Set<() => void>();
-  const wake = (): void => {
-    for (const look of waiting) look();
-  };
-  child.stdin.on('error', () => undefined); // its end is told by 'exit'
-  child.stdout.on('data', (chunk: Buffer) => {
-    said += chunk.toString();
-    wake();
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    complaint = (complaint + chunk.toString()).slice(-1000);
-  });
-  child.on('error', (error) => {
-    over = error.message;
-    wake();
-  });
-  child.on('close', (status, signal) => {
-    over = complaint.trim() || `it ended with ${signal ?? `status ${status}`}`;
-    wake();
-  });
-  const heard = (word: string, limitMs: number): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const fail = (why: string): void => {
-        settle();
-        reject(new WeirError('WEIR_DEMO_FAILED', `workload ${workload.name}: ${why}`, { workload: workload.name }));
-      };
-      const timer = setTimeout(() => fail(`it did not say "${word}" in ${limitMs / 1000} s`), limitMs);
-      const settle = (): void => {
-        clearTimeout(timer);
-        waiting.delete(look);
-      };
-      const look = (): void => {
-        if (said.split('\n').includes(word)) {
-          settle();
-          resolve();
-        } else if (over !== null) fail(over);
-      };
-      waiting.add(look);
-      look();
-    });
-  return { name: workload.name, child, heard };
+  return spawn('/bin/sh', ['-c', ENTER, 'weir-demo', ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
 }
 
-function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
-    child.once('close', () => {
-      clearTimeout(timer);
-      resolve();
+/** One workload's program, from its start to its end. */
+class Program {
+  readonly name: string;
+  readonly #child: ChildProcess;
+  readonly #words = new Set<string>();
+  readonly #waiting = new Set<() => void>();
+  #unread = '';
+  #complaint = '';
+  #over: string | null = null;
+
+  constructor(name: string, child: ChildProcess) {
+    this.name = name;
+    this.#child = child;
+    child.stdin?.on('error', () => undefined); // its end is told by 'close'
+    child.stdout?.on('data', (chunk: Buffer) => this.#hear(chunk.toString()));
+    child.stderr?.on('data', (chunk: Buffer) => {
+      this.#complaint = (this.#complaint + chunk.toString()).slice(-COMPLAINT_CHARACTERS);
     });
-    child.kill('SIGTERM');
-  });
+    child.on('error', (error) => this.#end(error.message));
+    child.on('close', (status, signal) => this.#end(this.#complaint.trim() || `it ended with ${signal ?? status}`));
+  }
+
+  write(text: string): void {
+    this.#child.stdin?.write(text);
+  }
+
+  /** Resolves once it has said the word. WEIR_DEMO_FAILED when it ended or took longer. */
+  said(word: string, limitMs: number): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const fail = (why: string): void =>
+      reject(new WeirError('WEIR_DEMO_FAILED', `workload ${this.name}: ${why}`, { workload: this.name }));
+    const timer = setTimeout(() => fail(`it did not say "${word}" in ${limitMs / 1000} s`), limitMs);
+    const look = (): void => {
+      if (this.#words.has(word)) resolve();
+      else if (this.#over !== null) fail(this.#over);
+    };
+    this.#waiting.add(look);
+    look();
+    return promise.finally(() => {
+      clearTimeout(timer);
+      this.#waiting.delete(look);
+    });
+  }
+
+  stop(): Promise<void> {
+    const child = this.#child;
+    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+      child.once('close', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      child.kill('SIGTERM');
+    });
+  }
+
+  #hear(text: string): void {
+    const lines = (this.#unread + text).split('\n');
+    this.#unread = lines.pop() ?? '';
+    for (const line of lines) this.#words.add(line);
+    for (const look of this.#waiting) look();
+  }
+
+  #end(why: string): void {
+    this.#over ??= why;
+    for (const look of this.#waiting) look();
+  }
 }
