@@ -1,7 +1,7 @@
 /** The last screen: what a fleet's operators ask, answered from the lake, and the truth beside it. 80 columns. Pure. */
 import type { CheckReport } from './check.ts';
 import { LOOKED_UP_SHARE_MIN } from './check.ts';
-import { MOVED_ADDRESS, WORKLOADS } from './fleet-plan.ts';
+import { MOVED_ADDRESS } from './fleet-plan.ts';
 import type { Answer, DemoResult } from './result.ts';
 import type { Truth } from './truth.ts';
 
@@ -29,7 +29,7 @@ export function screenLines(input: ScreenInput): string[] {
   const connections = `${whole(result.check.connections.made)} connections in ${truth.head.forMs / 1000} s`;
   const what = isPlayback ? 'a playback' : 'captured with eBPF';
   const lines = [
-    `== weir demo, seed ${truth.head.seed}: ${connections} of ${WORKLOADS.length} workloads, ${what} ==`,
+    `== weir demo, seed ${truth.head.seed}: ${connections}, ${what} ==`,
     heading('WHAT FAILS, AND HOW', 'failures'),
     ...result.failures.map(failureLine),
     heading('WHAT IS SLOW, AND WHY', 'slow'),
@@ -63,8 +63,8 @@ function failureLine(row: Answer): string {
 
 function slowLine(row: Answer): string {
   const edge = `${text(row['client'])} -> ${text(row['server'])}:${text(row['dst_port'])}`;
-  const rtt = `rtt p95 ${text(row['rtt_ms_p95'])} ms (least ${text(row['rtt_ms_min'])})`;
-  return `  ${edge.padEnd(22)} ${rtt}: ${text(row['why'])}`;
+  const times = `connect ${text(row['connect_ms_p95'])}, rtt ${text(row['rtt_ms_p95'])} ms (p95)`;
+  return `  ${edge.padEnd(28)} ${times}: ${text(row['why'])}`;
 }
 
 function outsideLine(row: Answer): string {
@@ -91,7 +91,7 @@ interface Figure {
 function figuresOf({ check, wrongByNewest, losses, verify, lossesAllowed }: DemoResult): Figure[] {
   const { connections, bytes, rows, names, lookedUpShare, outcomesOff } = check;
   const { made, found, off, unjudged } = connections;
-  const notJudged = unjudged === 0 ? '' : `, ${whole(unjudged)} open while the sidecar was away`;
+  const notJudged = unjudged === 0 ? '' : `, ${whole(unjudged)} not judged (no sidecar)`;
   const lake = `${whole(names.ends / 2)} rows, ${whole(rows.interim)} interim`;
   const gone = `${whole(rows.lost)} lost, ${whole(rows.twice)} twice, ${whole(rows.unexpected)} without truth`;
   const reasons = [...names.unnamed].sort(([, a], [, b]) => b - a);
