@@ -107,6 +107,17 @@ export const ERRORS = {
   ],
   WEIR_SINK_STORE_FULL: ['retry', 3, 'The disk or bucket of the lake is full; free space, the sink goes on by itself.'],
   WEIR_SINK_STORE_RIGHTS: ['fatal', 3, 'No rights to read or write the lake; the path is named.'],
+  WEIR_SINK_STORE_MISSING: ['fatal', 3, 'The bucket of the lake does not exist; make it, or correct lake.uri.'],
+  WEIR_SINK_STORE_REFUSED: [
+    'fatal',
+    3,
+    "The store refuses a request as wrong, or answers what was not asked; the server's own code is named.",
+  ],
+  WEIR_SINK_CACHE_FULL: [
+    'fatal',
+    2,
+    'What is read of the bucket does not fit into its cache on this machine; ask for fewer hours, or raise lake.cacheBytes.',
+  ],
   WEIR_SINK_STORE_UNAVAILABLE: ['retry', 3, 'The store does not answer now; the same name is tried again.'],
   WEIR_SINK_EXISTS: ['drop', 3, 'An object of that name exists already: somebody else wrote it, and it wins.'],
   WEIR_SINK_OBJECT_INVALID: [
@@ -127,6 +138,11 @@ export const ERRORS = {
   ],
   WEIR_SINK_ENCODE_FAILED: ['retry', 3, 'The Parquet encoder failed; the file is not made visible.'],
   WEIR_EXPLORE_QUERY: ['fatal', 2, "The SQL is wrong; the message is the engine's own."],
+  WEIR_EXPLORE_FORMAT: [
+    'fatal',
+    2,
+    'weir query reads Parquet, and the lake is of another format; ask it with an engine that reads that one.',
+  ],
   WEIR_EXPLORE_NO_LAKE: [
     'fatal',
     2,

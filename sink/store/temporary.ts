@@ -27,7 +27,7 @@ function nextNumber(): number {
   return numberLast;
 }
 
-/** Remove the files of dead makers; others (and names that are not of this form) stay. Returns how many went. */
+/** Remove the files (and folders) of dead makers; others (and names that are not of this form) stay. Returns how many went. */
 export async function removeLeftovers(folder: string, nowMs: number = systemClock.nowMs()): Promise<number> {
   const here = await ownPlace();
   let removed = 0;
@@ -41,7 +41,7 @@ export async function removeLeftovers(folder: string, nowMs: number = systemCloc
         ? (await processStart(Number(pid))) !== start
         : await isOlder(file, nowMs - FOREIGN_AGE_MS);
     if (!dead) continue;
-    await rm(file, { force: true });
+    await rm(file, { force: true, recursive: true });
     removed++;
   }
   return removed;
