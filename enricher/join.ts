@@ -147,8 +147,8 @@ export class Joiner {
       if (captured < 0) verdict.reason = Reason.holdExpired;
       return;
     }
-    const startUs = flows.startUs[i]!;
     const endUs = flows.endUs[i]!;
+    const startUs = Math.min(flows.startUs[i]!, endUs);
     const end = this.#ask(slot, endUs, this.#atEnd);
     this.#reported = end.reported;
     const start = startUs >= end.loUs && startUs <= end.hiUs ? end : this.#ask(slot, startUs, this.#atStart);
@@ -166,13 +166,14 @@ export class Joiner {
     judge(start, end, isReady, wait.silent, this.#verdict);
   }
 
-  /** The slot's own answer where it covers the time; else one for this flow, into `spare`. */
+  /** The slot's own answer where it covers the time; else another, into `spare` where it is older. Ends before starts. */
   #ask(slot: number, timeUs: number, spare: OwnerAt): OwnerAt {
     const ends = this.#ends;
     const cached = ends.answers[slot]!;
-    const isFirst = ends.asked[slot] === 0;
-    if (!isFirst && timeUs >= cached.loUs && timeUs <= cached.hiUs) return cached;
-    const out = isFirst ? cached : spare;
+    const isAsked = ends.asked[slot] === 1;
+    if (isAsked && timeUs >= cached.loUs && timeUs <= cached.hiUs) return cached;
+    // The newest stretch is kept: most flows are of now, also where the first that asked was older.
+    const out = isAsked && timeUs < cached.loUs ? spare : cached;
     ends.asked[slot] = 1;
     this.#finder.find(this.#network!, ends.words, 4 * slot, ends.whole[slot]!, ends.ofPort[slot]!, timeUs, out);
     const owner = ends.owner[slot]!;

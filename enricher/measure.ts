@@ -2,6 +2,7 @@
  * The enricher's metrics. Flow numbers count as in when a message is read, as held until it is delivered, and then as
  * out (in rows) or dropped (told as losses): in = out + dropped + held. What is handed back unread was not in.
  */
+import type { Logger } from '../contract/log.ts';
 import type { Meter } from '../contract/meter.ts';
 import { METHOD_SYMBOLS, REASON_SYMBOLS } from '../schemas/generated/common.ts';
 import type { Message } from '../transport/log.ts';
@@ -20,11 +21,13 @@ function promised(messages: readonly Message[]): number {
 
 export class EnricherMeter {
   readonly #meter: Meter;
+  readonly #logger: Logger;
   #held = 0;
   #claimsRefused = 0;
 
-  constructor(meter: Meter) {
+  constructor(meter: Meter, logger: Logger) {
     this.#meter = meter;
+    this.#logger = logger;
     meter.set('weir_enricher_flows_held', 0);
   }
 
@@ -37,11 +40,12 @@ export class EnricherMeter {
     this.#meter.set('weir_enricher_flows_held', this.#held);
   }
 
-  claims({ refused }: ClaimCounts): void {
+  claims({ refused, fault }: ClaimCounts): void {
     if (refused <= this.#claimsRefused) return;
     const more = refused - this.#claimsRefused;
     this.#claimsRefused = refused;
     this.#meter.add('weir_enricher_claims_refused_total', more, { code: 'WEIR_ENRICHER_CLAIM_INVALID' });
+    this.#logger.warn({ code: 'WEIR_ENRICHER_CLAIM_INVALID', refused: more, newest: fault }, 'claims_refused');
   }
 }
 

@@ -60,7 +60,7 @@ export async function startEnricher(options: EnricherOptions): Promise<Stage> {
       deadLetterTopic: options.deadLetterTopic,
       deadLetterPartitions,
     };
-    const meter = new EnricherMeter(options.meter);
+    const meter = new EnricherMeter(options.meter, logger);
     const membership = await log.join(shared.groupId, options.rawTopic, (assignment) =>
       new PartitionRun(shared, assignment, meter.partition(assignment.partition)).run(),
     );

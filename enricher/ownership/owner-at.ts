@@ -93,11 +93,14 @@ export class OwnerFinder {
     out.claimed = false;
     this.#gather(ofPort, 0, timeUs, out);
     this.#gather(whole, 0, timeUs, out);
-    for (const length of network.prefixLengths) {
+    const { prefixLengths } = network;
+    for (let i = 0; i < prefixLengths.length; i += 1) {
+      const length = prefixLengths[i]!;
       const entry = findPrefix(this.#history, network, words, at, length);
       this.#gather(entry, 128 - length, timeUs, out);
     }
-    this.#decide(out);
+    if (this.#count === 1) this.#take(out);
+    else this.#decide(out);
     if (out.level === Level.none && whole >= 0) this.#share(whole, ofPort === NO_PORT, timeUs, out);
   }
 
@@ -218,6 +221,27 @@ export class OwnerFinder {
     this.#rank[this.#count] = RANK[methodOf(this.#history.claims.meta(claim))]! + extraRank;
     this.#sure[this.#count] = sure;
     this.#count += 1;
+  }
+
+  /** Mostly there is one claim: nothing to weigh against each other. */
+  #take(out: OwnerAt): void {
+    const { claims, reporters, workloads } = this.#history;
+    const claim = this.#claim[0]!;
+    const sure = this.#sure[0]!;
+    const meta = claims.meta(claim);
+    const method = methodOf(meta);
+    const isCertain = sure === CERTAIN;
+    const isService = method === Method.service;
+    const mayReport = isCertain && !isService && method !== Method.prefix;
+    const isNamed = sure !== DOUBT;
+    const workload = isNamed ? claims.workload(claim) : -1;
+    out.level = isCertain ? Level.certain : isNamed ? Level.possible : Level.none;
+    out.workload = workload;
+    out.instance = isNamed ? workloads.instanceOf(workload) : -1;
+    out.method = isNamed ? (method as Method) : Method.none;
+    out.sinceUs = isNamed ? claims.fromUs(claim) : -1;
+    out.reported = mayReport && reporters.isSidecar[reporterOf(meta)] === 1;
+    out.service = isCertain && isService ? workload : -1;
   }
 
   #decide(out: OwnerAt): void {

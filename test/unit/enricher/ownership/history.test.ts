@@ -204,3 +204,29 @@ test('what ended long ago is forgotten, with its workloads, while live claims st
   assert.equal(at(history, '10.1.1.244', 510.5), 'certain w500');
   assert.equal(at(history, '10.1.0.1', 11.5), 'none');
 });
+
+test('an address stays as long as one of its ports is claimed, and prefixes go with their last claim', () => {
+  const history = new OwnershipHistory({ retainMs: 100_000, clockSkewMs: 0 });
+  const say = (seq: number, asOfS: number, ...claims: TestClaim[]): void => {
+    history.apply(ownership(full(seq, asOfS, ...claims)), asOfS * 1000);
+  };
+  const ports = [22, 80, 443].map((port) => held(5, a, { addr: '10.0.0.5', port }));
+  say(0, 10, ...ports, held(5, b, { addr: '10.0.0.0', prefixLength: 120, method: Method.prefix }));
+  assert.deepEqual(history.findNetwork('net')?.prefixLengths, [120]);
+  for (let i = 1; i < 60; i += 1) say(i, 10 + 10 * i, ports[1]!);
+  assert.deepEqual(history.findNetwork('net')?.prefixLengths, []);
+  assert.equal(history.entries.size, 2, 'the address and its one port');
+  assert.equal(at(history, '10.0.0.5', 590, 80), 'certain a');
+  assert.equal(at(history, '10.0.0.5', 590), 'conflict', 'a client there is one of several');
+  for (let i = 60; i < 100; i += 1) say(i, 10 + 10 * i);
+  assert.equal(history.entries.size, 0);
+  assert.equal(history.workloads.size, 0);
+});
+
+test('an open claim of a reporter that fell silent long ago is forgotten', () => {
+  const history = new OwnershipHistory({ retainMs: 100_000, clockSkewMs: 0 });
+  history.apply(ownership(full(0, 10, held(5))), 10_000);
+  for (let i = 0; i < 30; i += 1) history.apply(ownership({ ...asOf(i, 20 + 10 * i), reporter: 'n2' }), 1e9);
+  assert.equal(history.entries.size, 0);
+  assert.equal(history.apply(ownership(asOf(1, 330)), 1e9).taken, true);
+});
