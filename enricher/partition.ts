@@ -1,7 +1,7 @@
 /**
  * One raw partition: read, hold until ready, then in raw order dead letter, produce, commit. Exactly once rests on that
- * order and on one produce in flight (DESIGN section 4.2); what was produced and not committed is produced again, and
- * the sink knows it by its sources.
+ * order and on one produce in flight; what was produced and not committed is produced again, and the sink knows it by
+ * its sources.
  */
 import { fromUnknown, WeirError } from '../contract/errors.ts';
 import type { Headers, Message, Offset, OutgoingMessage } from '../transport/log.ts';

@@ -2,7 +2,7 @@
  * The ownership history: a fold over the messages of the ownership topic in log order. Equal messages give equal
  * histories, numbers included, so that every worker's replica answers alike.
  *
- * Per (network, address or prefix, port): the claims on it, by time. Facts: DESIGN section 5; decisions in docs/adr.
+ * Per (network, address or prefix, port): the claims on it, by time.
  */
 import { int32Words } from '../../schemas/columns.ts';
 import { type Method, OwnershipKind } from '../../schemas/generated/common.ts';

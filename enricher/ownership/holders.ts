@@ -1,5 +1,5 @@
 /**
- * Whether everything is known that a flow's owner depends on: the join trails the claims (DESIGN section 5).
+ * Whether everything is known that a flow's owner depends on: the join trails the claims.
  *
  * An address that is held waits for the live reporters that hold it, so that each has said what it knows past the flow's
  * end. One that was released, or never claimed, waits for every live reporter of its network where it lies in a known

@@ -217,6 +217,7 @@ export class World {
       kind,
       asOfUs,
       intervalMs: speaker.intervalMs,
+      pods: [],
     };
     return { ...message, ...claimColumns(named) };
   }
