@@ -39,7 +39,10 @@ export interface FlowSource {
   /** Give the ring's room up to `position` back. */
   release(position: number): void;
   counters(): SourceCounters;
-  /** Write a record of every open connection into the ring; the first pass seeds the ones older than the capture. Counters advance only for those that found room. */
+  /**
+   * Write a record of every open connection into the ring; the first pass seeds the ones older than the capture.
+   * Counters advance only for those that found room.
+   */
   reportOpen(): Promise<void>;
   /** A recording is at its end and everything was read; never true for a kernel. */
   readonly ended: boolean;

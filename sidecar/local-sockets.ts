@@ -22,12 +22,15 @@ export class LocalSockets {
   readonly startedUs: number;
   readonly #addresses: AddressTable;
   readonly #listeners = new Map<string, ListenerSpan | typeof CLASH>();
+  /** Ports that anybody listens on: most rows ask for another, and need no key made of text. */
+  readonly #ports = new Set<number>();
 
   constructor(snapshot: HostSnapshot, owners: OwnerTable, before: LocalSockets | null) {
     this.startedUs = snapshot.startedUs;
     this.#addresses = addressTable(snapshot);
     for (const listener of snapshot.listeners) {
       const owner = owners.of(listener.cgroupId, listener.pid, listener.comm);
+      this.#ports.add(listener.port);
       for (const key of keysOf(listener)) this.#see(key, owner, snapshot.finishedUs, before);
     }
   }
@@ -50,6 +53,7 @@ export class LocalSockets {
   }
 
   #find(netns: number, addr: Uint8Array, port: number): ListenerSpan | typeof CLASH | undefined {
+    if (!this.#ports.has(port)) return undefined;
     const exact = this.#listeners.get(`${netns}/${port}/${hexOf(addr)}`);
     return exact === undefined ? this.#listeners.get(`${netns}/${port}/${isV4(addr) ? 'v4' : 'v6'}`) : exact;
   }

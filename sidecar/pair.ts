@@ -7,11 +7,11 @@
  * Candidates of several owners pair with none.
  */
 import { Method, Report } from '../schemas/generated/common.ts';
-import { hexOf, isLoopback } from './address.ts';
-import { mix, wordsOf } from './address-table.ts';
+import { isLoopback } from './address.ts';
+import { wordsOf } from './address-table.ts';
 import { NO_OWNER, type CapturedColumns } from './captured-columns.ts';
 import type { LocalSockets } from './local-sockets.ts';
-import type { PairMemory } from './pair-memory.ts';
+import { type PairMemory, tupleHash } from './pair-memory.ts';
 
 /** The two ends see opening and end a round trip apart, at most this on one machine under load. */
 const SKEW_US = 50_000;
@@ -54,12 +54,7 @@ export class Pairing {
       }
       if (!mayBeLocal || columns.owner[row] === NO_OWNER) continue;
       if (columns.remoteMethod[row] === Method.peer && !open) continue;
-      this.#memory.rememberEnd(tupleKey(columns, row, false), {
-        owner: columns.owner[row]!,
-        netns: columns.netns[row]!,
-        beginUs: beginOf(columns, row),
-        endUs: open ? Infinity : columns.endUs[row]!,
-      });
+      this.#memory.rememberEnd(columns, row, beginOf(columns, row), open ? Infinity : columns.endUs[row]!);
     }
   }
 
@@ -79,12 +74,7 @@ export class Pairing {
 
   /** The same for both ends of a connection. */
   #slot(columns: CapturedColumns, row: number): number {
-    const at = 4 * row;
-    const l = this.#local;
-    const r = this.#remote;
-    const local = mix(l[at]!, l[at + 1]!, l[at + 2]!, l[at + 3]! ^ columns.localPort[row]!);
-    const remote = mix(r[at]!, r[at + 1]!, r[at + 2]!, r[at + 3]! ^ columns.remotePort[row]!);
-    return (local + remote) & (this.#heads.length - 1);
+    return tupleHash(this.#local, this.#remote, columns, row) & (this.#heads.length - 1);
   }
 
   /** The owner of the one connection's other end among the waiting rows. */
@@ -102,12 +92,14 @@ export class Pairing {
   }
 
   #recall(columns: CapturedColumns, row: number, sockets: LocalSockets | null): void {
-    let owner = this.#memory.partnerOf(columns.connectionId[row]!);
-    for (const end of owner === NO_OWNER ? this.#memory.endsOf(tupleKey(columns, row, true)) : []) {
-      if (!this.#overlaps(columns, row, end.beginUs, end.endUs)) continue;
-      if (!this.#samePlace(columns, row, end.netns, sockets)) continue;
-      if (owner !== NO_OWNER && owner !== end.owner) return;
-      owner = end.owner;
+    const memory = this.#memory;
+    let owner = memory.partnerOf(columns.connectionId[row]!);
+    const known = owner !== NO_OWNER;
+    for (let end = known ? -1 : memory.nextEnd(columns, row); end >= 0; end = memory.nextEnd(columns, row, end)) {
+      if (!this.#overlaps(columns, row, memory.beginUsOf(end), memory.endUsOf(end))) continue;
+      if (!this.#samePlace(columns, row, memory.netnsOf(end), sockets)) continue;
+      if (owner !== NO_OWNER && owner !== memory.ownerOf(end)) return;
+      owner = memory.ownerOf(end);
     }
     if (owner !== NO_OWNER) {
       columns.partner[row] = owner;
@@ -164,11 +156,4 @@ export class Pairing {
 /** From when the connection was open; 0 for one that is older than the capture. */
 function beginOf(columns: CapturedColumns, row: number): number {
   return Math.max(0, columns.openedUs[row]!);
-}
-
-/** The tuple as this end has it, or as its partner would. */
-function tupleKey(columns: CapturedColumns, row: number, mirrored: boolean): string {
-  const local = `${hexOf(columns.localAddr.subarray(16 * row, 16 * row + 16))}:${columns.localPort[row]}`;
-  const remote = `${hexOf(columns.remoteAddr.subarray(16 * row, 16 * row + 16))}:${columns.remotePort[row]}`;
-  return mirrored ? `${remote}>${local}` : `${local}>${remote}`;
 }
