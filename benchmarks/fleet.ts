@@ -137,6 +137,7 @@ function nodeMessage(fleet: Fleet, node: number): OwnershipMessage {
     asOfUs: AS_OF_US,
     intervalMs: 5000,
     workloads,
+    pods: [],
     claims,
   };
 }

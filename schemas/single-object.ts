@@ -20,13 +20,30 @@ export function headerOf(bytes: Uint8Array): string {
  * @throws WEIR_SCHEMA_TRUNCATED without room for a header, WEIR_SCHEMA_UNKNOWN where it is another
  */
 export function openSingleObject(bytes: Uint8Array, header: Uint8Array, what: string): AvroReader {
+  return openVersion(bytes, header, [], what).reader;
+}
+
+/**
+ * The same where versions were published before: `version` is the index in `earlier`, its length for the current one.
+ * @throws as `openSingleObject`
+ */
+export function openVersion(
+  bytes: Uint8Array,
+  header: Uint8Array,
+  earlier: readonly Uint8Array[],
+  what: string,
+): { readonly reader: AvroReader; readonly version: number } {
   if (bytes.length < HEADER_BYTES) throw truncated(what, bytes.length);
-  for (let i = 0; i < HEADER_BYTES; i += 1) {
-    if (bytes[i] !== header[i]) {
-      const found = headerOf(bytes);
-      const message = `the header ${found} is not that of ${what}, ${headerOf(header)}`;
-      throw new WeirError('WEIR_SCHEMA_UNKNOWN', message, { what, found });
-    }
+  const version = isHeader(bytes, header) ? earlier.length : earlier.findIndex((known) => isHeader(bytes, known));
+  if (version < 0) {
+    const found = headerOf(bytes);
+    const message = `the header ${found} is not that of ${what}, ${headerOf(header)}`;
+    throw new WeirError('WEIR_SCHEMA_UNKNOWN', message, { what, found });
   }
-  return new AvroReader(bytes, HEADER_BYTES, what);
+  return { reader: new AvroReader(bytes, HEADER_BYTES, what), version };
+}
+
+function isHeader(bytes: Uint8Array, header: Uint8Array): boolean {
+  for (let i = 0; i < HEADER_BYTES; i += 1) if (bytes[i] !== header[i]) return false;
+  return true;
 }

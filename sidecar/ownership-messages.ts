@@ -115,6 +115,7 @@ export class OwnershipMessages {
       asOfUs,
       intervalMs: heartbeatMs,
       workloads,
+      pods: [],
       claims,
     });
     return { kind, bytes };

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { PARTITION_COLUMNS, TABLES, WORKLOAD_KINDS } from '../tables.ts';
 import { emitBatch } from './emit-batch.ts';
 import { emitCommon } from './emit-common.ts';
@@ -6,7 +6,7 @@ import { ENGINES, emitDdl } from './emit-ddl.ts';
 import { emitRecordOffsets } from './emit-record-offsets.ts';
 import { emitTablesReference, emitTopicsReference } from './emit-reference.ts';
 import { headerHex } from './fingerprint.ts';
-import { readSchema } from './model.ts';
+import { readSchema, type Schema } from './model.ts';
 
 /** Each schema, the file made from it, the bound of its rows, and the topic that carries it. */
 const BATCHES = [
@@ -22,7 +22,9 @@ export function generateAll(root: string): Map<string, string> {
   const files = new Map<string, string>();
   const batches = BATCHES.map((batch) => ({ ...batch, schema: readSchema(root, `schemas/${batch.name}.avsc`) }));
   files.set('schemas/generated/common.ts', emitCommon(batches.map(({ schema }) => schema)));
-  for (const { schema, out, rowsMax } of batches) files.set(`schemas/generated/${out}`, emitBatch(schema, rowsMax));
+  for (const { name, schema, out, rowsMax } of batches) {
+    files.set(`schemas/generated/${out}`, emitBatch(schema, rowsMax, earlierVersions(root, name)));
+  }
   const record = readFileSync(`${root}/${RECORD_HEADER}`, 'utf8');
   files.set('schemas/generated/record-offsets.ts', emitRecordOffsets(RECORD_HEADER, record));
   for (const engine of ENGINES) {
@@ -37,4 +39,12 @@ export function generateAll(root: string): Map<string, string> {
   files.set('docs/reference/tables.md', emitTablesReference(TABLES, PARTITION_COLUMNS, WORKLOAD_KINDS));
   files.set('docs/reference/topics.md', emitTopicsReference(topics));
   return files;
+}
+
+/** What was published of a schema before, oldest first: schemas/versions/<name>/1.avsc, 2.avsc, … */
+export function earlierVersions(root: string, name: string): Schema[] {
+  const folder = `schemas/versions/${name}`;
+  if (!existsSync(`${root}/${folder}`)) return [];
+  const numbers = readdirSync(`${root}/${folder}`).map((file) => Number.parseInt(file, 10));
+  return numbers.sort((a, b) => a - b).map((number) => readSchema(root, `${folder}/${number}.avsc`));
 }

@@ -24,6 +24,8 @@ export interface Field {
   readonly type: Type;
   /** The array of the batch that this int points into (`weir.index`), or null. */
   readonly index: string | null;
+  /** It may be absent from what an earlier version wrote: readers then take an empty array. */
+  readonly hasDefault: boolean;
 }
 
 /** One .avsc file. */
@@ -95,6 +97,7 @@ function resolveObject(json: { readonly [key: string]: unknown }, named: Map<str
           doc: docOf(field, path),
           type: resolve(field['type'] as AvroJson, named, path),
           index: (field['weir.index'] as string | undefined) ?? null,
+          hasDefault: Array.isArray(field['default']) && field['default'].length === 0,
         })),
       };
     default:

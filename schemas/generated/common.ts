@@ -253,6 +253,32 @@ export function writeProcess(writer: AvroWriter, value: Process): void {
   writer.writeString(value.containerId, 'Process.container_id');
 }
 
+/** Which pod a UID is: sidecars only know the UID. The workload has it as instance_uid. */
+export interface Pod {
+  /** Index in workloads. Kind: id. */
+  readonly workload: number;
+  /** When it was created. Unit: us since 1970. Kind: id. */
+  readonly fromUs: number;
+  /** When it was gone or had ended; -1: it is there. Unit: us since 1970. Kind: id. */
+  readonly toUs: number;
+}
+
+export const POD_BYTES_MIN = 3;
+
+export function readPod(reader: AvroReader): Pod {
+  return {
+    workload: reader.readInt(),
+    fromUs: reader.readLong(),
+    toUs: reader.readLong(),
+  };
+}
+
+export function writePod(writer: AvroWriter, value: Pod): void {
+  writer.writeInt(value.workload, 'Pod.workload');
+  writer.writeLong(value.fromUs);
+  writer.writeLong(value.toUs);
+}
+
 /** One raw message that this batch carries whole. */
 export interface Source {
   /** Its offset in the raw partition. Kind: id. */

@@ -1,27 +1,36 @@
-// Generated from schemas/ownership.v1.avsc by schemas/generate; do not edit.
+// Generated from schemas/versions/ownership.v1/1.avsc, schemas/ownership.v1.avsc by schemas/generate; do not edit.
 
 import { CLAIMS_MAX } from '../../contract/limits.ts';
 import { type AvroReader, wide, wideInt, wideLong } from '../avro-reader.ts';
 import { AvroWriter, putInt, putLong } from '../avro-writer.ts';
 import { Columns, grownFloat64, grownInt32, grownUint8, int32Words } from '../columns.ts';
 import { invalid, refused, tooLarge, truncated } from '../schema-error.ts';
-import { openSingleObject } from '../single-object.ts';
+import { openVersion } from '../single-object.ts';
 import {
   OWNERSHIP_KIND_SYMBOLS,
+  POD_BYTES_MIN,
   REPORTER_KIND_SYMBOLS,
   WORKLOAD_BYTES_MIN,
+  readPod,
   readWorkload,
+  writePod,
   writeWorkload,
   type OwnershipKind,
+  type Pod,
   type ReporterKind,
   type Workload,
 } from './common.ts';
 
 /** C3 01 and the CRC-64-AVRO fingerprint of schemas/ownership.v1.avsc, little endian. */
-const HEADER: Uint8Array = Uint8Array.of(0xc3, 0x01, 0x0c, 0x86, 0x81, 0x02, 0xc1, 0xd3, 0x49, 0x8e);
+const HEADER: Uint8Array = Uint8Array.of(0xc3, 0x01, 0xce, 0x1e, 0x60, 0xc4, 0xa1, 0x63, 0x8b, 0x67);
+
+/** Of the versions before, oldest first: schemas/versions/ownership.v1/1.avsc. */
+const EARLIER: readonly Uint8Array[] = [
+  Uint8Array.of(0xc3, 0x01, 0x0c, 0x86, 0x81, 0x02, 0xc1, 0xd3, 0x49, 0x8e),
+];
 
 /** The same as hex digits: what `headerOf` gives for a OwnershipMessage. */
-export const OWNERSHIP_MESSAGE_HEADER = 'c3010c868102c1d3498e';
+export const OWNERSHIP_MESSAGE_HEADER = 'c301ce1e60c4a1638b67';
 
 /** A workload held an address (or one port of it) from when to when. Held for certain within [from, to]; possibly already from earliest and still until latest: the reporter looked at those times and saw the address absent. */
 export class ClaimColumns extends Columns {
@@ -92,6 +101,8 @@ export interface OwnershipMessage {
   readonly intervalMs: number;
   /** Dictionary. */
   readonly workloads: readonly Workload[];
+  /** Of the watcher: pods by UID, also those without an address of their own. In a full list, all that are there. */
+  readonly pods: readonly Pod[];
   /** The claims. */
   readonly claims: ClaimColumns;
 }
@@ -262,7 +273,7 @@ function readClaimBlocks(reader: AvroReader, columns: ClaimColumns, workloadsCou
  * @throws WEIR_SCHEMA_UNKNOWN, _TRUNCATED, _OVERLONG, _INVALID, _TOO_LARGE
  */
 export function decodeOwnershipMessage(bytes: Uint8Array, into: ClaimColumns = new ClaimColumns(0)): OwnershipMessage {
-  const reader = openSingleObject(bytes, HEADER, 'OwnershipMessage');
+  const { reader, version } = openVersion(bytes, HEADER, EARLIER, 'OwnershipMessage');
   const cluster = reader.readString('OwnershipMessage.cluster');
   const network = reader.readString('OwnershipMessage.network');
   const reporter = reader.readString('OwnershipMessage.reporter');
@@ -273,6 +284,7 @@ export function decodeOwnershipMessage(bytes: Uint8Array, into: ClaimColumns = n
   const asOfUs = reader.readLong();
   const intervalMs = reader.readInt();
   const workloads = reader.readArray(WORKLOAD_BYTES_MIN, readWorkload, 'OwnershipMessage.workloads');
+  const pods = version < 1 ? [] : reader.readArray(POD_BYTES_MIN, readPod, 'OwnershipMessage.pods');
   readClaimBlocks(reader, into, workloads.length);
   reader.finish();
   return {
@@ -286,6 +298,7 @@ export function decodeOwnershipMessage(bytes: Uint8Array, into: ClaimColumns = n
     asOfUs,
     intervalMs,
     workloads,
+    pods,
     claims: into,
   };
 }
@@ -350,6 +363,7 @@ export function encodeOwnershipMessage(batch: OwnershipMessage): Uint8Array {
   writer.writeLong(batch.asOfUs);
   writer.writeInt(batch.intervalMs, 'OwnershipMessage.interval_ms');
   writer.writeArray(batch.workloads, writeWorkload, 'OwnershipMessage.workloads');
+  writer.writeArray(batch.pods, writePod, 'OwnershipMessage.pods');
   writeClaims(writer, batch.claims, batch.workloads.length);
   return writer.take();
 }

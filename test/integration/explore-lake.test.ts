@@ -44,6 +44,7 @@ function ownership(seq: number, kind: OwnershipKind): Uint8Array {
     asOfUs: 1_700_000_000_000_000,
     intervalMs: 5000,
     workloads: [workload('web')],
+    pods: [],
     claims,
   });
 }

@@ -204,6 +204,7 @@ function ownership(seq: number, kind: OwnershipKind): Uint8Array {
     asOfUs: 3_000_000,
     intervalMs: 5000,
     workloads: [workload('web')],
+    pods: [],
     claims,
   });
 }

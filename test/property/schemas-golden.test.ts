@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CODECS } from '../fixtures/golden/codecs.ts';
+import { earlierVersions } from '../../schemas/generate/files.ts';
+import { CODECS, ROOT } from '../fixtures/golden/codecs.ts';
 import { goldenFiles } from '../fixtures/golden/files.ts';
 
 for (const codec of CODECS) {
@@ -37,6 +38,20 @@ for (const codec of CODECS) {
       assert.throws(() => codec.decode(Buffer.concat([bytes, Buffer.of(0)])), { code: 'WEIR_SCHEMA_OVERLONG' }, file);
     }
   });
+
+  for (const [i, version] of earlierVersions(ROOT, codec.name).entries()) {
+    test(`${codec.name}: what version ${i + 1} wrote is read today, with empty arrays for what came since`, () => {
+      const since = codec.schema.batch.fields.filter(
+        ({ name }) => !version.batch.fields.some((field) => field.name === name),
+      );
+      const defaults = Object.fromEntries(since.map(({ name }) => [name, []]));
+      const old = goldenFiles(`versions/${codec.name}/${i + 1}`);
+      assert.equal(old.length, 11);
+      for (const { file, bytes, expected } of old) {
+        assert.deepEqual(codec.decode(bytes), { ...expected, ...defaults }, file);
+      }
+    });
+  }
 
   test(`${codec.name}: bytes with another header are of an unknown schema`, () => {
     const bytes = files[0]!.bytes.slice();
