@@ -85,6 +85,8 @@ export class FileCache {
 
   /** Give back what this process holds: its paths are gone. */
   async close(): Promise<void> {
+    // A fetch that is under way would pin its file after all was given back.
+    await Promise.allSettled(this.#held.values());
     const pins = this.#pins;
     this.#pins = null;
     this.#held.clear();
