@@ -15,7 +15,7 @@ import type { SidecarOptions } from './options.ts';
 import { OWNERS_MAX, OwnerTable } from './owners.ts';
 import { Pairing } from './pair.ts';
 import { PairMemory } from './pair-memory.ts';
-import { inferRoles } from './roles.ts';
+import { OlderRoles } from './roles.ts';
 import type { Sender } from './sender.ts';
 
 /** Read from the ring at once: about 1,000 records. */
@@ -50,6 +50,7 @@ export class FlowPipeline {
   readonly #columns = new CapturedColumns(2048);
   readonly #memory = new PairMemory();
   readonly #pairing = new Pairing(this.#memory);
+  readonly #roles = new OlderRoles();
   readonly #losses: LossLedger;
   readonly #chunks: Chunk[] = [];
   readonly #sent: Sent[] = [];
@@ -155,7 +156,7 @@ export class FlowPipeline {
     this.#owners.assign(columns, 0);
     this.#pairing.match(columns, this.#sockets);
     this.#pairing.settle(columns, rows, this.#sockets);
-    if (this.#sockets !== null) inferRoles(columns, rows, this.#sockets);
+    if (this.#sockets !== null) this.#roles.infer(columns, rows, this.#sockets);
     const batch = this.#stream.seal(columns, rows, this.#losses.entries(), this.#owners, nowMs * 1000);
     if (lossesFlows(batch.losses) === this.#losses.flows) {
       this.#losses.clear();

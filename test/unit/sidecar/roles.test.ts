@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Role, RoleMethod } from '../../../schemas/generated/common.ts';
-import { FLOW_ROLE_CLIENT, FLOW_ROLE_UNKNOWN } from '../../../schemas/generated/record-offsets.ts';
+import { FLOW_KIND_INTERIM, FLOW_ROLE_CLIENT, FLOW_ROLE_UNKNOWN } from '../../../schemas/generated/record-offsets.ts';
 import { CapturedColumns } from '../../../sidecar/captured-columns.ts';
 import { decodeRing } from '../../../sidecar/decode.ts';
 import { LocalSockets } from '../../../sidecar/local-sockets.ts';
 import { OwnerTable } from '../../../sidecar/owners.ts';
-import { inferRoles } from '../../../sidecar/roles.ts';
+import { OlderRoles } from '../../../sidecar/roles.ts';
 import { FakeHost, listenerOf, namespaceOf } from '../../fixtures/fake-machine.ts';
 import { flowRecord, type FlowFields } from '../../fixtures/ring-bytes.ts';
 
@@ -16,11 +16,11 @@ const namespaces = [namespaceOf(1, ['10.0.0.1/24'], [7])];
 const listeners = [listenerOf(1, '0.0.0.0', 5432, 7), listenerOf(1, '127.0.0.1', 9000, 7)];
 const sockets = new LocalSockets({ startedUs: 0, finishedUs: 1, namespaces, listeners }, new OwnerTable(host), null);
 
-function roleOf(fields: FlowFields): readonly (number | undefined)[] {
+function roleOf(fields: FlowFields, roles = new OlderRoles(), seen = sockets): readonly (number | undefined)[] {
   const columns = new CapturedColumns(1);
   const record = flowRecord({ role: FLOW_ROLE_UNKNOWN, netns: 1, ...fields });
   decodeRing(record, { bootToUnixUs: 0, jiffiesHz: 250 }, columns);
-  inferRoles(columns, 1, sockets);
+  roles.infer(columns, 1, seen);
   return [columns.role[0], columns.roleMethod[0]];
 }
 
@@ -41,4 +41,18 @@ test('with no listener at either end, or at both, nobody knows', () => {
 
 test('what the handshake showed stays', () => {
   assert.deepEqual(roleOf({ role: FLOW_ROLE_CLIENT, localPort: 5432 }), [Role.client, RoleMethod.handshake]);
+});
+
+test('all rows of a connection say what its first one said, until it ends', () => {
+  const nothing = { startedUs: 2, finishedUs: 3, namespaces, listeners: [] };
+  const later = new LocalSockets(nothing, new OwnerTable(host), sockets);
+  const roles = new OlderRoles();
+  const known = { cookie: 5n, localPort: 5432, remotePort: 50_000 };
+  const unknown = { cookie: 6n, localPort: 50_000, remotePort: 50_001 };
+  const interim = { kind: FLOW_KIND_INTERIM };
+  assert.deepEqual(roleOf({ ...known, ...interim }, roles), [Role.server, RoleMethod.listener]);
+  assert.deepEqual(roleOf({ ...unknown, ...interim }, roles, later), [Role.unknown, RoleMethod.unknown]);
+  assert.deepEqual(roleOf({ ...known, ...interim }, roles, later), [Role.server, RoleMethod.listener]);
+  assert.deepEqual(roleOf(known, roles, later), [Role.server, RoleMethod.listener]);
+  assert.deepEqual(roleOf(known, roles, later), [Role.unknown, RoleMethod.unknown], 'it ended and is forgotten');
 });
