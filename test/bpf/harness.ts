@@ -188,6 +188,7 @@ export class Fleet {
   readonly cgroupPath: string = join(resolveCgroup(), this.name);
   readonly folder: string = mkdtempSync(join(tmpdir(), 'weir-test-'));
   readonly #namespaces: string[] = [];
+  readonly #workloads: string[] = [];
   readonly #running: Running[] = [];
 
   constructor() {
@@ -196,6 +197,14 @@ export class Fleet {
 
   get cgroupId(): bigint {
     return statSync(this.cgroupPath, { bigint: true }).ino;
+  }
+
+  /** A cgroup below the fleet's, as the workload of that name; answers its path. */
+  workload(name: string): string {
+    const path = join(this.cgroupPath, name);
+    mkdirSync(path);
+    this.#workloads.push(path);
+    return path;
   }
 
   /** Another network namespace, with loopback up. */
@@ -243,8 +252,13 @@ export class Fleet {
 
   /** Run a program in the fleet's cgroup and a namespace of it; its pid is the program's own. */
   spawn(namespace: string, command: string, ...args: string[]): Running {
+    return this.spawnIn(this.cgroupPath, namespace, command, ...args);
+  }
+
+  /** The same in another cgroup: one of `workload`. */
+  spawnIn(cgroupPath: string, namespace: string, command: string, ...args: string[]): Running {
     const script = 'echo $$ > "$0/cgroup.procs" && exec ip netns exec "$@"';
-    const child = spawn('sh', ['-c', script, this.cgroupPath, namespace, command, ...args]);
+    const child = spawn('sh', ['-c', script, cgroupPath, namespace, command, ...args]);
     const running = follow(child);
     this.#running.push(running);
     return running;
@@ -254,10 +268,12 @@ export class Fleet {
     for (const { child } of this.#running) if (child.exitCode === null) child.kill('SIGKILL');
     await Promise.allSettled(this.#running.map((running) => running.ended));
     for (const name of this.#namespaces) run('ip', 'netns', 'del', name);
-    // A killed process's children (fork servers) leave the cgroup a moment later.
-    for (let tries = 0; tries < 100 && readFileSync(join(this.cgroupPath, 'cgroup.procs'), 'utf8') !== ''; tries++)
-      await delay(20);
-    rmdirSync(this.cgroupPath);
+    for (const path of [...this.#workloads, this.cgroupPath]) {
+      // A killed process's children (fork servers) leave the cgroup a moment later.
+      for (let tries = 0; tries < 100 && readFileSync(join(path, 'cgroup.procs'), 'utf8') !== ''; tries++)
+        await delay(20);
+      rmdirSync(path);
+    }
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
