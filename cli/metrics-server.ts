@@ -1,7 +1,10 @@
 /** /metrics, /healthz and /readyz on metrics.listen. */
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { WeirError } from '../contract/errors.ts';
 import type { MeterRegistry } from '../contract/meter-registry.ts';
+
+// Not by `import`: that reads every export of node:http, and one of them (WebSocket) loads a whole client, 12 MB.
+const { createServer } = process.getBuiltinModule('node:http');
 
 export interface MetricsServer {
   /** As bound: the port that port 0 became. Null when metrics.listen is off. */
