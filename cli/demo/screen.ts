@@ -22,6 +22,7 @@ export interface ScreenInput {
 const cut = (line: string): string => (line.length <= SCREEN_COLUMNS ? line : `${line.slice(0, SCREEN_COLUMNS - 1)}…`);
 const text = (value: unknown): string => `${(value ?? '') as string}`.replace(/\p{Cc}/gu, ' ');
 const whole = (value: unknown): string => Number(value ?? 0).toLocaleString('en-US', { maximumFractionDigits: 0 });
+const tenths = (value: unknown): string => (value === null ? '?' : Number(value).toFixed(1));
 const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
 
 export function screenLines(input: ScreenInput): string[] {
@@ -32,7 +33,7 @@ export function screenLines(input: ScreenInput): string[] {
     `== weir demo, seed ${truth.head.seed}: ${connections}, ${what} ==`,
     heading('WHAT FAILS, AND HOW', 'failures'),
     ...result.failures.map(failureLine),
-    heading('WHAT IS SLOW, AND WHY', 'slow'),
+    heading('WHAT IS SLOW (95th percentile), AND WHY', 'slow'),
     ...result.slow.map(slowLine),
     heading('WHO REACHED OUTSIDE FOR THE FIRST TIME', 'outside'),
     ...result.outside
@@ -63,8 +64,8 @@ function failureLine(row: Answer): string {
 
 function slowLine(row: Answer): string {
   const edge = `${text(row['client'])} -> ${text(row['server'])}:${text(row['dst_port'])}`;
-  const times = `connect ${text(row['connect_ms_p95'])}, rtt ${text(row['rtt_ms_p95'])} ms (p95)`;
-  return `  ${edge.padEnd(28)} ${times}: ${text(row['why'])}`;
+  const times = `opens in ${tenths(row['connect_ms_p95'])} ms, round trip ${tenths(row['rtt_ms_p95'])} ms`;
+  return `  ${edge.padEnd(24)} ${times}: ${text(row['why'])}`;
 }
 
 function outsideLine(row: Answer): string {
@@ -73,9 +74,9 @@ function outsideLine(row: Answer): string {
 }
 
 function ownerLine(row: Answer): string {
-  const until = row['valid_to'] === null ? 'still' : clockTime(row['valid_to']);
+  const until = row['valid_to'] === null ? 'now' : clockTime(row['valid_to']);
   const node = text(row['claimed_by']).replace(/^demo-\d+-\d+-/, '');
-  return `  ${text(row['workload']).padEnd(12)} on ${node.padEnd(8)} ${clockTime(row['valid_from'])} to ${until}`;
+  return `  ${text(row['workload']).padEnd(12)} on ${node.padEnd(8)} from ${clockTime(row['valid_from'])} until ${until}`;
 }
 
 /** Of an ISO time, the time of day with milliseconds. */
