@@ -60,6 +60,23 @@ export const ERRORS = {
     'The log was written by another version of Weir; the message names the version and the command.',
   ],
   WEIR_TRANSPORT_CLOSED: ['fatal', 3, 'The log was closed while a call was under way.'],
+  WEIR_TRANSPORT_UNREACHABLE: [
+    'fatal',
+    3,
+    'No broker answered at the start; look at transport.brokers, transport.tls and transport.sasl.',
+  ],
+  WEIR_TRANSPORT_CREDENTIALS: [
+    'fatal',
+    3,
+    'The broker refused our credentials, or its certificate is not trusted; look at transport.sasl and transport.tls.',
+  ],
+  WEIR_TRANSPORT_RIGHTS: ['fatal', 3, 'No rights on a topic or group of the broker; it is named.'],
+  WEIR_TRANSPORT_BROKER_VERSION: ['fatal', 3, 'The broker is older than Weir needs: Apache Kafka 3.1.'],
+  WEIR_TRANSPORT_FENCED: [
+    'retry',
+    3,
+    'The partition was given to another member of the group meanwhile; its new owner does the work again.',
+  ],
   WEIR_SIDECAR_NO_BTF: [
     'fatal',
     3,

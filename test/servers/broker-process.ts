@@ -55,11 +55,11 @@ export class BrokerProcess {
     const descriptor = openSync(this.#output, 'a');
     const java = [this.#install.java, ...JVM, `-Dlog4j2.configurationFile=${join(this.#home, 'log4j2.properties')}`];
     const command = [...endsWithParent(), ...java, '-cp', this.#install.classPath, 'kafka.Kafka'];
-    const [program = '', ...args] = [...command, join(this.#home, 'server.properties')];
+    const [program, ...args] = [...command, join(this.#home, 'server.properties')];
     const child = spawn(program, args, { stdio: ['ignore', descriptor, descriptor], cwd: this.#home });
     closeSync(descriptor);
     this.#child = child;
-    this.#exited = new Promise((resolve) => {
+    this.#exited = new Promise<void>((resolve) => {
       child.once('error', () => resolve());
       child.once('exit', () => resolve());
     }).then(() => {

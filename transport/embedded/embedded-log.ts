@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../../contract/clock.ts';
 import { WeirError } from '../../contract/errors.ts';
 import { type Logger, silentLogger } from '../../contract/log.ts';
 import type * as log from '../log.ts';
-import { ByteBudget } from './byte-budget.ts';
+import { ByteBudget } from '../byte-budget.ts';
 import { startMembership } from './membership.ts';
 import type { ReadAnswer, WorkerStats } from './protocol.ts';
 import { WorkerClient } from './worker-client.ts';

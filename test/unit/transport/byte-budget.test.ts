@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ByteBudget } from '../../../../transport/embedded/byte-budget.ts';
+import { ByteBudget } from '../../../transport/byte-budget.ts';
 
 test('bytes are taken at once while they fit, and callers beyond wait in order', async () => {
   const budget = new ByteBudget(100);
