@@ -65,7 +65,7 @@ export async function readResult(
       check,
       wrongByNewest: newest.names.wrong,
       failures: await ask('failures', { since, limit: '7' }),
-      slow: await ask('slow', { since, limit: '2' }),
+      slow: await ask('slow', { since, limit: '3' }),
       outside: await ask('outside', { since, limit: '50' }),
       owners: owners.filter(({ claimed_by }) => nodes.includes(String(claimed_by))),
       losses,

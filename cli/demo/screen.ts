@@ -33,7 +33,7 @@ export function screenLines(input: ScreenInput): string[] {
     `== weir demo, seed ${truth.head.seed}: ${connections}, ${what} ==`,
     heading('WHAT FAILS, AND HOW', 'failures'),
     ...result.failures.map(failureLine),
-    heading('WHAT IS SLOW (95th percentile), AND WHY', 'slow'),
+    heading('WHAT IS SLOW (ms, 95th percentile), AND WHY', 'slow'),
     ...result.slow.map(slowLine),
     heading('WHO REACHED OUTSIDE FOR THE FIRST TIME', 'outside'),
     ...result.outside
@@ -64,8 +64,8 @@ function failureLine(row: Answer): string {
 
 function slowLine(row: Answer): string {
   const edge = `${text(row['client'])} -> ${text(row['server'])}:${text(row['dst_port'])}`;
-  const times = `opens in ${tenths(row['connect_ms_p95'])} ms, round trip ${tenths(row['rtt_ms_p95'])} ms`;
-  return `  ${edge.padEnd(24)} ${times}: ${text(row['why'])}`;
+  const times = `open ${tenths(row['connect_ms_p95'])}, rtt ${tenths(row['rtt_ms_p95'])}`;
+  return `  ${edge.padEnd(29)} ${times}: ${text(row['why'])}`;
 }
 
 function outsideLine(row: Answer): string {

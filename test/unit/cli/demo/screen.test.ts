@@ -20,7 +20,7 @@ const result = (of: Partial<DemoResult> = {}): DemoResult => ({
     connections: 12_345,
     of_all: 99_999,
   }),
-  slow: many(2, { client: 'batch', server: 'db', dst_port: 1, rtt_ms_p95: 1.5, connect_ms_p95: 2, why: 'a queue' }),
+  slow: many(3, { client: 'batch', server: 'db', dst_port: 1, rtt_ms_p95: 1.5, connect_ms_p95: 2, why: 'a queue' }),
   outside: many(50, { client: 'web', dst_addr: '203.0.113.10', dst_port: 443, first_time: time, what: 'public' }),
   owners: many(9, { workload: 'blue', claimed_by: 'demo-1-2-node-a', valid_from: time, valid_to: null }),
   losses: 0,
