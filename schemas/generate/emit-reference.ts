@@ -1,4 +1,5 @@
 import type { Column, Table } from '../tables.ts';
+import { headerHex } from './fingerprint.ts';
 import type { Field, RecordType, Schema, Type } from './model.ts';
 import { namedTypes } from './model.ts';
 
@@ -47,6 +48,8 @@ export interface Topic {
   readonly schema: Schema;
   /** As hex: C3 01 and the fingerprint. */
   readonly header: string;
+  /** Of the versions before, oldest first. */
+  readonly earlier: readonly Schema[];
 }
 
 /** docs/reference/topics.md. */
@@ -64,9 +67,10 @@ export function emitTopicsReference(topics: readonly Topic[]): string {
 
 function topicSection(topic: Topic): string {
   const { schema } = topic;
+  const earlier = topic.earlier.map(({ path, json }) => ` Also read: \`${path}\`, header \`${headerHex(json)}\`.`);
   return [
     `## ${topic.suffix}\n`,
-    `Key: ${topic.key}. Schema: \`${schema.path}\`, header \`${topic.header}\`. ${schema.batch.doc}\n`,
+    `Key: ${topic.key}. Schema: \`${schema.path}\`, header \`${topic.header}\`.${earlier.join('')} ${schema.batch.doc}\n`,
     recordSection(schema.batch),
     recordSection(schema.rows),
   ].join('\n');

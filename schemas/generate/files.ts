@@ -35,6 +35,7 @@ export function generateAll(root: string): Map<string, string> {
     key,
     schema,
     header: headerHex(schema.json),
+    earlier: earlierVersions(root, name),
   }));
   files.set('docs/reference/tables.md', emitTablesReference(TABLES, PARTITION_COLUMNS, WORKLOAD_KINDS));
   files.set('docs/reference/topics.md', emitTopicsReference(topics));
