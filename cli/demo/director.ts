@@ -56,7 +56,8 @@ export async function directDemo(options: DemoOptions): Promise<DemoRun> {
   mkdirSync(join(folder.path, 'demo'), { recursive: true });
   const truthFile = join(folder.path, 'demo', `${fleet.id}-${systemClock.nowMs()}-truth.jsonl`);
   try {
-    await buildFleet(fleet);
+    const noSlowLink = await buildFleet(fleet);
+    if (noSlowLink !== null) board.event(`no link is slow: ${noSlowLink}`);
     return await play(options, fleet, truthFile);
   } finally {
     await removeDemo(mount, fleet.id);

@@ -4,6 +4,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { WeirError } from '../../contract/errors.ts';
 import { cgroupName, namespaceName } from './demo-id.ts';
 import {
   CALLER_OF_NOBODY,
@@ -48,8 +49,11 @@ export function describeFleet(id: string, cgroupMount: string): Fleet {
 const namespacePlans = (): readonly WorkloadPlan[] =>
   WORKLOADS.filter(({ namespace }, i) => WORKLOADS.findIndex((other) => other.namespace === namespace) === i);
 
-/** Make it. WEIR_DEMO_FAILED names the step; the caller removes what was made (leftovers.ts). */
-export async function buildFleet(fleet: Fleet): Promise<void> {
+/**
+ * Make it. WEIR_DEMO_FAILED names the step; the caller removes what was made (leftovers.ts). Resolves to why there is no
+ * slow link, null where there is one: not every kernel has tbf.
+ */
+export async function buildFleet(fleet: Fleet): Promise<string | null> {
   for (const workload of WORKLOADS) mkdirSync(fleet.workloadCgroup(workload), { recursive: true });
   const bridge = namespaceName(fleet.id, NETWORK);
   const plans = namespacePlans();
@@ -67,6 +71,18 @@ export async function buildFleet(fleet: Fleet): Promise<void> {
     'link set br0 up',
   ]);
   await Promise.all(plans.map((plan) => buildNamespace(fleet.namespaceOf(plan), plan)));
+  return slowDown(fleet.namespaceOf(workloadNamed(SLOW_WORKLOAD)));
+}
+
+async function slowDown(name: string): Promise<string | null> {
+  const tbf = ['-n', name, 'qdisc', 'add', 'dev', DEVICE, 'root', 'tbf', ...SLOW_LINK.split(' ')];
+  try {
+    await runProgram('making the slow link', 'tc', tbf);
+    return null;
+  } catch (error) {
+    if (error instanceof WeirError) return error.message;
+    throw error;
+  }
 }
 
 async function buildNamespace(name: string, plan: WorkloadPlan): Promise<void> {
@@ -83,9 +99,6 @@ async function buildNamespace(name: string, plan: WorkloadPlan): Promise<void> {
     ...(plan.name === MOVED_FROM ? [`addr add ${MOVED_ADDRESS}/16 dev ${DEVICE}`] : []),
     ...(plan.name === CALLER_OF_NOBODY ? [`neigh add ${SILENT_4} lladdr ${SILENT_MAC} dev ${DEVICE}`] : []),
   ]);
-  if (plan.name !== SLOW_WORKLOAD) return;
-  const tbf = ['-n', name, 'qdisc', 'add', 'dev', DEVICE, 'root', 'tbf', ...SLOW_LINK.split(' ')];
-  await runProgram('making the slow link', 'tc', tbf);
 }
 
 /** A SYN is sent twice, a neighbour asked once. */

@@ -5,8 +5,8 @@ import type { StageChild } from './stage-child.ts';
 
 const TERMINAL_EVERY_MS = 1000;
 const PIPE_EVERY_MS = 5000;
-/** A terminal that does not tell its width tells 0. */
-const COLUMNS_MIN = 79;
+/** A terminal that does not know its width says 0. */
+const COLUMNS_UNKNOWN = 80;
 
 export interface DemoFigures {
   readonly captured: number;
@@ -34,7 +34,7 @@ export function startLiveBoard(): LiveBoard {
   const terminal = isTerminal();
   const startedMs = performance.now();
   const clock = (): string => `${((performance.now() - startedMs) / 1000).toFixed(1).padStart(5)} s`;
-  const cut = (line: string): string => line.slice(0, Math.max(COLUMNS_MIN, terminalColumns() - 1));
+  const cut = (line: string): string => line.slice(0, (terminalColumns() || COLUMNS_UNKNOWN) - 1);
   let figures: string | null = null;
   let shown = false;
   let timer: NodeJS.Timeout | null = null;
