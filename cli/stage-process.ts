@@ -52,7 +52,7 @@ export async function runStageProcess(
   );
   let log: Log | null = null;
   try {
-    log = await openLog(config, logFile);
+    log = await openLog(config, logFile, logger);
     running = await start({ log, clock: systemClock, logger, meter, config });
     logger.info({ metrics: server.address }, 'started');
     await endOf(running.stage, signal);

@@ -10,9 +10,13 @@ export interface Config {
   readonly 'transport.kind': 'kafka' | 'embedded';
   readonly 'transport.brokers': readonly string[];
   readonly 'transport.tls': boolean;
-  readonly 'transport.sasl': 'none' | 'plain' | 'scram-sha-256' | 'scram-sha-512';
+  readonly 'transport.tlsCa': string;
+  readonly 'transport.tlsCert': string;
+  readonly 'transport.tlsKey': string;
+  readonly 'transport.sasl': 'none' | 'plain' | 'scram-sha-256' | 'scram-sha-512' | 'oauthbearer';
   readonly 'transport.saslUsername': string;
   readonly 'transport.saslPassword': string;
+  readonly 'transport.saslTokenFile': string;
   readonly 'transport.topicPrefix': string;
   readonly 'transport.partitions': number;
   readonly 'transport.registry': string;
@@ -23,6 +27,8 @@ export interface Config {
   readonly 'lake.endpoint': string;
   readonly 'lake.region': string;
   readonly 'lake.pathStyle': boolean;
+  readonly 'lake.cache': string;
+  readonly 'lake.cacheBytes': number;
   readonly 'lake.format': 'parquet' | 'avro';
   readonly 'lake.flushAge': number;
   readonly 'lake.flushRows': number;
@@ -127,13 +133,17 @@ export const FIELDS: { readonly [K in ConfigKey]: Field<Config[K]> } = {
   'transport.kind': oneOf(['kafka', 'embedded'], 'embedded', 'The log between the stages: Apache Kafka, or SQLite.'),
   'transport.brokers': list('Brokers to ask first, host:port.', HOST_PORT),
   'transport.tls': flag('Connect to the brokers with TLS.'),
+  'transport.tlsCa': text('PEM file of the authorities to trust for the brokers; empty: those of the system.'),
+  'transport.tlsCert': text('PEM file of our certificate, for brokers that ask for one.'),
+  'transport.tlsKey': text('PEM file of the key of that certificate.'),
   'transport.sasl': oneOf(
-    ['none', 'plain', 'scram-sha-256', 'scram-sha-512'],
+    ['none', 'plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'],
     'none',
     'How to authenticate to the brokers.',
   ),
   'transport.saslUsername': text('User at the brokers.'),
   'transport.saslPassword': { ...text('Password at the brokers.'), secret: true },
+  'transport.saslTokenFile': text('File with the OAUTHBEARER token; read anew at each connection.'),
   'transport.topicPrefix': text('Every topic begins with it.', 'weir.', NAME_OR_EMPTY),
   'transport.partitions': int(1, 1, 1024, 'Partitions of the raw and the enriched topic when weir topics makes them.'),
   'transport.registry': text('Schema registry; empty: Avro single-object encoding without one.', '', URL_OR_EMPTY),
@@ -144,6 +154,8 @@ export const FIELDS: { readonly [K in ConfigKey]: Field<Config[K]> } = {
   'lake.endpoint': text('Endpoint of an S3 server that is not AWS.', '', URL_OR_EMPTY),
   'lake.region': text('Region of the bucket.', 'us-east-1', NAME),
   'lake.pathStyle': flag('Name the bucket in the path instead of the host.'),
+  'lake.cache': text('Folder for what is read of a bucket and for files on their way there; empty: ~/.cache/weir.'),
+  'lake.cacheBytes': size(4096 * MIB, 16 * MIB, MIB * MIB, 'How much of a bucket is kept there.'),
   'lake.format': oneOf(['parquet', 'avro'], 'parquet', 'Format of the objects.'),
   'lake.flushAge': duration(30 * SECOND, 100, HOUR, 'An object is closed at the latest this long after its first row.'),
   'lake.flushRows': int(1_000_000, 1, 10_000_000, 'An object is closed once it has this many rows.'),
