@@ -1,8 +1,9 @@
 /** All benchmarks, in the order in which they run. */
+import { benchmark as capture } from './capture.bench.ts';
 import { benchmark as codec } from './codec.bench.ts';
 import type { Benchmark } from './harness.ts';
 import { benchmark as join } from './join.bench.ts';
 import { benchmark as parquet } from './parquet.bench.ts';
 import { benchmark as ringToParquet } from './ring-to-parquet.bench.ts';
 
-export const BENCHMARKS: readonly Benchmark[] = [codec, join, parquet, ringToParquet];
+export const BENCHMARKS: readonly Benchmark[] = [codec, join, parquet, ringToParquet, capture];

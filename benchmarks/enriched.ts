@@ -1,6 +1,6 @@
 /** Raw batches through the enricher as a worker would do it. */
 import assert from 'node:assert/strict';
-import { Enricher, type RawInput } from '../enricher/enrich.ts';
+import type { Enricher, RawInput } from '../enricher/enrich.ts';
 import { encodeRawBatch, type RawBatch } from '../schemas/generated/flows-raw-v1.ts';
 import { HEADER } from '../transport/log.ts';
 import { FLOWS_US } from './fleet.ts';
@@ -29,6 +29,10 @@ export function rawInput(batch: RawBatch, offset: number): RawInput {
 export function enrichedOf(enricher: Enricher, batches: readonly RawBatch[]): Uint8Array {
   const inputs = batches.map(rawInput);
   const { enriched, refused, taken } = enricher.enrich(inputs, PROVENANCE);
-  assert.deepEqual([enriched.length, refused.length, taken], [1, 0, batches.length], 'every batch is ready, in one message');
+  assert.deepEqual(
+    [enriched.length, refused.length, taken],
+    [1, 0, batches.length],
+    'every batch is ready, in one message',
+  );
   return enriched[0]!.bytes;
 }

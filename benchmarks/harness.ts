@@ -204,7 +204,10 @@ export function environment(load: string): Environment {
   let commit = 'unknown';
   try {
     const git = (...args: string[]): string =>
-      execFileSync('git', ['-C', ROOT, '-c', 'safe.directory=*', ...args], { encoding: 'utf8' }).trim();
+      execFileSync('git', ['-C', ROOT, '-c', 'safe.directory=*', ...args], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }).trim();
     commit = git('rev-parse', '--short=12', 'HEAD');
   } catch (error) {
     commit = `no git (${String(error).slice(0, 40)})`;

@@ -15,7 +15,17 @@ import { EnrichedFlowColumns } from '../schemas/generated/flows-enriched-v1.ts';
 import type { RawBatch } from '../schemas/generated/flows-raw-v1.ts';
 import type { OwnershipMessage } from '../schemas/generated/ownership-v1.ts';
 import { AS_OF_US, type Fleet, type FleetOptions, fleetOf, NETWORK, ownershipOf, rawBatchesOf } from './fleet.ts';
-import { type Benchmark, compare, cost, type Figure, type Goal, Hash, type Outcome, type Size, type Timing } from './harness.ts';
+import {
+  type Benchmark,
+  compare,
+  cost,
+  type Figure,
+  type Goal,
+  Hash,
+  type Outcome,
+  type Size,
+  type Timing,
+} from './harness.ts';
 
 const CACHE_ENTRIES = 4096;
 /** facts section 0: J1 (decode and join) less decode is 214 to 330 ns a flow; section 2: 16-byte keys, Zipf and uniform. */
@@ -130,7 +140,12 @@ async function lookUps(
   const queries = queriesOf(batches);
   const { count, addr, words, timeUs } = queries;
   const byText = stretchesOf(messages);
-  const byNumber = new Map([...byText].map(([text, stretches]) => [text.split('.').reduce((n, part) => (n << 8) | Number(part), 0), stretches]));
+  const byNumber = new Map(
+    [...byText].map(([text, stretches]) => [
+      text.split('.').reduce((n, part) => (n << 8) | Number(part), 0),
+      stretches,
+    ]),
+  );
   const cache = new LRUCache<number, Stretch[]>({ max: CACHE_ENTRIES });
   const texts = Array.from({ length: count }, (_, i) => textOf(addr, i));
   const finder = new OwnerFinder(history);
@@ -182,7 +197,10 @@ async function lookUps(
   );
   const facts = LOOK_UP_NS[`${addresses} ${skew}`];
   return ways.map(({ name: way }, i) => {
-    const goal = i > 0 || facts === undefined ? undefined : { atMost: 2 * facts, from: 'twice facts/hotpath.md section 2, 16-byte keys' };
+    const goal =
+      i > 0 || facts === undefined
+        ? undefined
+        : { atMost: 2 * facts, from: 'twice facts/hotpath.md section 2, 16-byte keys' };
     return cost(`${name}: ${way}`, 'look-up', timings[i]!, goal);
   });
 }

@@ -26,7 +26,10 @@ const formatSpread = ({ spread }: Figure): string =>
 export function formatFigure(figure: Figure, size: Size): string {
   const { what, value, unit, goal } = figure;
   const spread = formatSpread(figure);
-  const verdict = goal === undefined || size === 'smoke' ? '' : `   goal ${formatGoal(goal)}: ${isMet(figure) === true ? 'met' : 'MISSED'}`;
+  const verdict =
+    goal === undefined || size === 'smoke'
+      ? ''
+      : `   goal ${formatGoal(goal)}: ${isMet(figure) === true ? 'met' : 'MISSED'}`;
   return `${what.padEnd(58)} ${formatNumber(value).padStart(7)} ${unit}${spread === '' ? '' : ` (${spread})`}${verdict}`;
 }
 
@@ -53,7 +56,9 @@ function section({ name, what, refusal, calibration, figures, hash }: Report): s
     const verdict = met === null ? '' : met ? 'met' : '**missed**';
     return `| ${[figure.what, formatNumber(figure.value), figure.unit, formatSpread(figure), held, verdict].join(' | ')} |`;
   });
-  const table = ['| what | figure | unit | rounds | goal | |', '| --- | ---: | --- | --- | --- | --- |', ...rows].join('\n');
+  const table = ['| what | figure | unit | rounds | goal | |', '| --- | ---: | --- | --- | --- | --- |', ...rows].join(
+    '\n',
+  );
   const check = hash === '' ? '' : ` Results: ${hash}.`;
   return [...head, table, `Calibration: ${calibration.toFixed(0)} M xorshift iterations a CPU-second.${check}`];
 }

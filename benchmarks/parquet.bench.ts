@@ -35,7 +35,13 @@ async function run(size: Size): Promise<Outcome> {
     const content = new FlowsContent();
     const file = join(folder, 'flows.parquet');
     const fold = (): ReturnType<FlowsContent['finish']> => {
-      content.begin({ logId: 'BBBBBBBBBBBBBBBBBBBBBA', nextOffset: 0, hour: { dt: '2026-11-22', hour: 0 }, streams: new Map(), marks: new Map() });
+      content.begin({
+        logId: 'BBBBBBBBBBBBBBBBBBBBBA',
+        nextOffset: 0,
+        hour: { dt: '2026-11-22', hour: 0 },
+        streams: new Map(),
+        marks: new Map(),
+      });
       for (const message of messages) content.fold(content.decode(message));
       return content.finish(FLOWS_US / 1000);
     };
@@ -88,7 +94,15 @@ async function check(path: string, messages: readonly Message[], hash: Hash): Pr
     const { flows, workloads, sources } = decodeEnrichedBatch(value);
     for (let i = 0; i < flows.length; i++) {
       const uid = (index: number): string => workloads[index]!.instanceUid;
-      expected.push(line(sources[0]!.ring, flows.flowNumber[i], flows.bytesToDst[i], uid(flows.srcWorkload[i]!), uid(flows.dstWorkload[i]!)));
+      expected.push(
+        line(
+          sources[0]!.ring,
+          flows.flowNumber[i],
+          flows.bytesToDst[i],
+          uid(flows.srcWorkload[i]!),
+          uid(flows.dstWorkload[i]!),
+        ),
+      );
     }
   }
   const read = found.map((row) => line(...columns.map((name) => row[name])));
@@ -106,7 +120,12 @@ function figuresOf(rows: number, bytes: number, folding: readonly number[], writ
   ];
   const both = folding.map((us, i) => us + writing[i]!);
   return [
-    { what: `decode and fold into ${columns} columns`, value: perRow(folding), unit: 'CPU-ns a row', spread: spread(folding) },
+    {
+      what: `decode and fold into ${columns} columns`,
+      value: perRow(folding),
+      unit: 'CPU-ns a row',
+      spread: spread(folding),
+    },
     { what: 'write by DuckDB', value: perRow(writing), unit: 'CPU-ns a row', spread: spread(writing) },
     {
       what: 'write by DuckDB, a column',

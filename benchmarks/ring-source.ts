@@ -47,6 +47,7 @@ function templates(): Uint8Array {
 export class RingSource implements FlowSource {
   readonly kind = 'ebpf';
   readonly ended = false;
+  readonly pinned = null;
   readonly #records: number;
   readonly #bytes: Uint8Array = templates();
   readonly #startMs: number = performance.timeOrigin + performance.now();
@@ -69,7 +70,9 @@ export class RingSource implements FlowSource {
   read(into: Uint8Array): SourceRead {
     const records = Math.min(Math.floor(into.length / RECORD_BYTES), this.#records - this.#read);
     const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
-    const nowNs = BigInt(Math.round(1e6 * (performance.timeOrigin + performance.now() - this.#startMs)) + 1_000_000_000);
+    const nowNs = BigInt(
+      Math.round(1e6 * (performance.timeOrigin + performance.now() - this.#startMs)) + 1_000_000_000,
+    );
     for (let i = 0; i < records; i++) {
       const from = ((this.#read + i) % TEMPLATES) * RECORD_BYTES;
       const to = i * RECORD_BYTES;
@@ -85,6 +88,10 @@ export class RingSource implements FlowSource {
 
   release(): void {
     // The records are made as they are read.
+  }
+
+  backlog(): number {
+    return 0;
   }
 
   counters(): SourceCounters {

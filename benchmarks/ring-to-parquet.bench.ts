@@ -55,8 +55,15 @@ async function run(size: Size): Promise<Outcome> {
     const spread = [Math.min(...values), Math.max(...values)] as const;
     return { what, value: median(values), unit: 'CPU-us a flow', spread };
   };
-  const figures = ['sidecar alone, ring to raw log', 'enricher alone, raw to enriched log', 'sink alone, enriched log to files'].map(
-    (what, i) => figure(what, stages.map((costs) => costs[i]!)),
+  const figures = [
+    'sidecar alone, ring to raw log',
+    'enricher alone, raw to enriched log',
+    'sink alone, enriched log to files',
+  ].map((what, i) =>
+    figure(
+      what,
+      stages.map((costs) => costs[i]!),
+    ),
   );
   return { figures: rounds > 0 ? [figure('all stages at once', whole), ...figures] : figures, hash: hash.toString() };
 }
@@ -88,7 +95,9 @@ async function atOnce(folder: string, flows: number, hash: Hash | null): Promise
   return withParts(folder, async (parts, lake) => {
     const source = new RingSource(flows);
     const us = await cpuOf(async () => {
-      const pipeline = await startPipeline(parts, lake, async (of) => [(await startSidecarFrom(of, ringMachine(source))).stage]);
+      const pipeline = await startPipeline(parts, lake, async (of) => [
+        (await startSidecarFrom(of, ringMachine(source))).stage,
+      ]);
       await untilTaken(source, flows);
       assert.ok(await pipeline.stop(), 'everything is in the lake');
     });

@@ -33,7 +33,13 @@ async function runHere(name: string, size: Size): Promise<void> {
 }
 
 function runApart(name: string, size: Size): Promise<Report | null> {
-  const args = [...process.execArgv, fileURLToPath(import.meta.url), '--here', name, ...(size === 'smoke' ? ['--smoke'] : [])];
+  const args = [
+    ...process.execArgv,
+    fileURLToPath(import.meta.url),
+    '--here',
+    name,
+    ...(size === 'smoke' ? ['--smoke'] : []),
+  ];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] });
   let text = '';
   child.stdio[3]!.on('data', (chunk: Buffer) => (text += chunk.toString()));
@@ -44,7 +50,12 @@ function runApart(name: string, size: Size): Promise<Report | null> {
 }
 
 async function main(): Promise<number> {
-  const options = { here: { type: 'string' }, smoke: { type: 'boolean' }, json: { type: 'string' }, page: { type: 'boolean' } } as const;
+  const options = {
+    here: { type: 'string' },
+    smoke: { type: 'boolean' },
+    json: { type: 'string' },
+    page: { type: 'boolean' },
+  } as const;
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
   const size: Size = values.smoke === true ? 'smoke' : 'full';
   if (values.here !== undefined) {
@@ -53,7 +64,9 @@ async function main(): Promise<number> {
   }
   const unknown = positionals.filter((name) => !BENCHMARKS.some((benchmark) => benchmark.name === name));
   if (unknown.length > 0) {
-    process.stderr.write(`no benchmark ${unknown.join(', ')}; there are ${BENCHMARKS.map(({ name }) => name).join(', ')}\n`);
+    process.stderr.write(
+      `no benchmark ${unknown.join(', ')}; there are ${BENCHMARKS.map(({ name }) => name).join(', ')}\n`,
+    );
     return 2;
   }
   const load = loadavg()[0]!.toFixed(1);
@@ -71,7 +84,9 @@ async function main(): Promise<number> {
     reports.push(report);
     if (report.refusal !== null) say(`left out: ${report.refusal}`);
     for (const figure of report.figures) say(formatFigure(figure, size));
-    say(`calibration ${report.calibration.toFixed(0)} M iterations a CPU-second${report.hash === '' ? '' : `, results ${report.hash}`}`);
+    say(
+      `calibration ${report.calibration.toFixed(0)} M iterations a CPU-second${report.hash === '' ? '' : `, results ${report.hash}`}`,
+    );
   }
   const run: Run = { environment: environment(load), reports };
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(run, null, 2)}\n`);

@@ -8,4 +8,9 @@ export const soaks = [
     command: ['scripts/demo-seeds.mjs', '20'],
     what: '20 demos with different seeds: every connection found, 0 named wrongly, bytes exact',
   },
+  {
+    name: 'memory',
+    command: ['benchmarks/memory-soak.ts', '--for', '10m'],
+    what: 'ten minutes of steady load on weir run: resident memory grows by less than 1 MB a minute after minute 2',
+  },
 ];
