@@ -41,8 +41,12 @@ function checkMarker(path: string): void {
   throw new WeirError('WEIR_DATA_VERSION', message, { path });
 }
 
-/** Make DIR, or check that it is ours. WEIR_DATA_VERSION, WEIR_DATA_RIGHTS, WEIR_TRANSPORT_FULL. */
+/** Make DIR, or check that it is ours. WEIR_CLI_USAGE, WEIR_DATA_VERSION, WEIR_DATA_RIGHTS, WEIR_TRANSPORT_FULL. */
 export function openDataFolder(directory: string): DataFolder {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(directory)) {
+    const message = `--data ${directory} is an address, not a folder; the lake goes there with --lake-uri`;
+    throw new WeirError('WEIR_CLI_USAGE', message);
+  }
   const path = resolve(directory);
   const folder = named(path);
   try {

@@ -14,12 +14,16 @@ export async function readEdges(invocation: Invocation, limitDefault: number = R
   const lastMs = durationFlag(invocation, 'last');
   const nowMs = systemClock.nowMs();
   const window = lastMs === null ? WHOLE_LAKE : { sinceMs: nowMs - lastMs, untilMs: nowMs + 60_000 };
-  const { store } = await openReading(invocation);
-  const { openLake } = await import('../explore/lake.ts');
-  const lake = await openLake({ store });
+  const { store, close } = await openReading(invocation);
   try {
-    return await topEdges(lake, window, order, limit);
+    const { openLake } = await import('../explore/lake.ts');
+    const lake = await openLake({ store });
+    try {
+      return await topEdges(lake, window, order, limit);
+    } finally {
+      lake.close();
+    }
   } finally {
-    lake.close();
+    await close();
   }
 }

@@ -11,6 +11,8 @@ import { topicName } from './topics.ts';
 const SLACK_MS = 15_000;
 
 interface Stages {
+  /** After the sink. */
+  readonly closeStore: () => Promise<void>;
   readonly sidecars: readonly Stage[];
   readonly enricher: Stage;
   readonly sink: Stage;
@@ -41,7 +43,8 @@ export async function startPipeline(
     started.push(enricher.stage);
     const sidecars = await startSidecars(of('sidecar'));
     started.push(...sidecars);
-    const stages: Stages = { sidecars, enricher: enricher.stage, sink: sink.stage };
+    const closeStore = async (): Promise<void> => sink.close?.();
+    const stages: Stages = { sidecars, enricher: enricher.stage, sink: sink.stage, closeStore };
     return {
       ended: endOfAny(stages),
       stop: () => stopInOrder(parts, reading, stages),
@@ -81,6 +84,7 @@ async function stopInOrder(parts: StageParts, reading: WatchedLog, stages: Stage
     const claims = await reading.awaitTaken(clock, topicName(config, 'ownership'), SLACK_MS);
     whole = whole && flows && claims;
     await stages.sink.stop();
+    await stages.closeStore();
   }
   return whole;
 }

@@ -49,7 +49,7 @@ export async function runSession(folder: DataFolder, { config, signal }: Invocat
       last.stop();
       view.close();
     }
-    printSummary(folder, figuresOf(meter, 0), whole);
+    printSummary(folder, config['lake.uri'], figuresOf(meter, 0), whole);
     return whole ? 0 : 3;
   } finally {
     await log.close();
@@ -103,10 +103,16 @@ function followLast({ log, config, logger }: StageParts): { lines(): readonly st
   return { lines: () => last, stop: () => stop.abort() };
 }
 
-function printSummary(folder: DataFolder, figures: ReturnType<typeof figuresOf>, whole: boolean): void {
+function printSummary(
+  folder: DataFolder,
+  elsewhere: string,
+  figures: ReturnType<typeof figuresOf>,
+  whole: boolean,
+): void {
   const { captured, stored, lost, held } = figures;
-  printLine(`${captured} flows captured, ${stored} stored in ${folder.lake}, ${lost} told as lost`);
+  printLine(`${captured} flows captured, ${stored} stored in ${elsewhere || folder.lake}, ${lost} told as lost`);
   if (held.sidecar > 0) printNotice(`${held.sidecar} flows could not be delivered to the log and went with the ring`);
   if (!whole) printNotice('not everything is in the lake yet: it waits in the log and comes with the next weir run');
-  printLine(`ask: weir query --data ${folder.path} --pack top-talkers    prove: weir verify --data ${folder.path}`);
+  const data = elsewhere || folder.path;
+  printLine(`ask: weir query --data ${data} --pack top-talkers    prove: weir verify --data ${data}`);
 }

@@ -1,9 +1,8 @@
 /** The sink from a configuration: the same for `weir sink` and `weir run`. */
 import { WeirError } from '../contract/errors.ts';
 import { startSink } from '../sink/run.ts';
-import { openFolderStore } from '../sink/store/folder.ts';
 import { sinkGroup } from './groups.ts';
-import { refuseRemote } from './reading.ts';
+import { openLakeStore } from './lake-store.ts';
 import type { StageParts, StageRun } from './stage-process.ts';
 import { topicName } from './topics.ts';
 
@@ -15,10 +14,10 @@ export async function startSinkFrom(
     const message = `lake.format is ${config['lake.format']}; this version of Weir writes parquet only`;
     throw new WeirError('WEIR_CONFIG_INVALID', message, { key: 'lake.format' });
   }
-  refuseRemote(lake);
+  const { store, close } = await openLakeStore(lake, config, logger);
   const stage = await startSink({
     log,
-    store: await openFolderStore(lake),
+    store,
     clock,
     logger,
     meter,
@@ -29,5 +28,5 @@ export async function startSinkFrom(
     flushAgeMs: config['lake.flushAge'],
     flushRowsMax: config['lake.flushRows'],
   });
-  return { stage };
+  return { stage, close };
 }

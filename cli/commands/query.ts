@@ -1,5 +1,6 @@
+import type { LakeOptions } from '../../explore/lake.ts';
 import { type Command, choiceFlag, type Invocation, type Status, textFlag, textsFlag, usageError } from '../command.ts';
-import { FORMATS, printLine, printResult, printRows } from '../output.ts';
+import { type Format, FORMATS, printLine, printResult, printRows } from '../output.ts';
 import { openReading } from '../reading.ts';
 
 export const command: Command = {
@@ -12,7 +13,7 @@ USAGE
   weir query --list        the questions of the pack
 
 FLAGS
-  --data DIR|URI           a data folder or a lake (default weir-data)
+  --data DIR|URI           a data folder or a lake, s3://bucket/prefix too (default weir-data)
   --pack NAME              a question of the pack
   --set NAME=VALUE         a parameter of it, for example since=2026-01-31T12:00:00Z; again for more
   --list                   list the pack with its parameters
@@ -22,6 +23,7 @@ FLAGS
 EXAMPLES
   weir query "SELECT dst_workload, count(*) FROM flows GROUP BY 1 ORDER BY 2 DESC"
   weir query --pack slow --format csv > slow.csv
+  weir query --data s3://flows/prod --pack slow --set since=2026-01-31T12:00:00Z
 `,
   options: {
     data: { type: 'string' },
@@ -58,22 +60,27 @@ async function run(invocation: Invocation): Promise<Status> {
     printLine(sql);
     return 0;
   }
-  const { store } = await openReading(invocation);
+  const reading = await openReading(invocation);
+  try {
+    const fromHour = pack.firstHourOf(values, question);
+    await ask({ store: reading.store, sql, ...(fromHour === undefined ? {} : { fromHour }) }, sql, format, signal);
+  } finally {
+    await reading.close();
+  }
+  return 0;
+}
+
+async function ask(options: LakeOptions, sql: string, format: Format, signal: AbortSignal): Promise<void> {
   const { openLake } = await import('../../explore/lake.ts');
   const { runQuery } = await import('../../explore/query.ts');
-  const fromHour = pack.firstHourOf(values, question);
-  const lake = await openLake({ store, ...(fromHour === undefined ? {} : { fromHour }) });
+  const lake = await openLake(options);
   try {
-    const result = await runQuery(lake, sql, signal);
-    await printResult(
-      result.columns.map((column) => column.name),
-      result.rows,
-      format,
-    );
+    const { columns, rows } = await runQuery(lake, sql, signal);
+    const names = columns.map((column) => column.name);
+    await printResult(names, rows, format);
   } finally {
     lake.close();
   }
-  return 0;
 }
 
 function settings(given: readonly string[]): Record<string, string> {

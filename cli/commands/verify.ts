@@ -15,7 +15,7 @@ USAGE
   weir verify [--data DIR|URI]
 
 FLAGS
-  --data DIR|URI           a data folder or a lake (default weir-data)
+  --data DIR|URI           a data folder or a lake, s3://bucket/prefix too (default weir-data)
   --format table|json|csv  default table
 
 EXIT STATUS
@@ -33,7 +33,7 @@ EXAMPLES
 async function run(invocation: Invocation): Promise<Status> {
   const format = choiceFlag(invocation, 'format', FORMATS);
   const { config } = invocation;
-  const { store, logFile, where } = await openReading(invocation);
+  const { store, logFile, where, close } = await openReading(invocation);
   const hasLog = logFile !== null || config['transport.path'] !== '';
   const log = hasLog ? await openLog(config, logFile) : undefined;
   try {
@@ -45,6 +45,7 @@ async function run(invocation: Invocation): Promise<Status> {
     return report.ok ? 0 : 1;
   } finally {
     await log?.close();
+    await close();
   }
 }
 
