@@ -3,7 +3,7 @@ import { WeirError } from '../../contract/errors.ts';
 import type { Source } from '../../schemas/generated/common.ts';
 import { decodeEnrichedBatch, EnrichedFlowColumns } from '../../schemas/generated/flows-enriched-v1.ts';
 import { ClaimColumns, decodeOwnershipMessage } from '../../schemas/generated/ownership-v1.ts';
-import type { ChainTable } from '../../schemas/objects.ts';
+import { type ChainTable, formatObjectName } from '../../schemas/objects.ts';
 import { HEADER, type Log, type Message, type Offset, type TopicDescription } from '../../transport/log.ts';
 import type { Finding } from './finding.ts';
 import type { ChainListing } from './lake-listing.ts';
@@ -45,8 +45,8 @@ export async function checkAgainstLog(input: LogInput, chain: ChainListing, walk
   const bounds = input.description.partitions[chain.partition];
   const { logId, nextOffset } = walk.end;
   const last = walk.links.at(-1)?.object.name ?? null;
-  const find = (code: Finding['code'], message: string): void => {
-    findings.push({ code, table: chain.table, partition: chain.partition, object: last, message });
+  const find = (code: Finding['code'], message: string, object: string | null = last): void => {
+    findings.push({ code, table: chain.table, partition: chain.partition, object, message });
   };
   if (bounds === undefined || input.description.id !== logId) {
     return { figures: { sameLog: false, lagMessages: 0, lagFlows: null, comparedFrom: null }, findings };
@@ -54,7 +54,8 @@ export async function checkAgainstLog(input: LogInput, chain: ChainListing, walk
   if (input.committed !== null && input.committed > nextOffset) {
     find(
       'tail_missing',
-      `the sink had stored up to offset ${input.committed}, the chain ends at ${nextOffset}: its last objects are gone`,
+      `the sink had stored up to offset ${input.committed}, the chain ends at ${nextOffset}: this object is gone, and what came after it`,
+      nameAfter(chain, walk),
     );
   }
   if (nextOffset > bounds.end) find('beyond_log', `the chain ends at offset ${nextOffset}, the log at ${bounds.end}`);
@@ -85,6 +86,13 @@ export async function checkAgainstLog(input: LogInput, chain: ChainListing, walk
       );
   }
   return { figures: { ...figures, comparedFrom: start }, findings };
+}
+
+/** What the object after the chain's end is called: a name follows from the predecessor alone. */
+function nameAfter({ table, partition, genesis }: ChainListing, { end }: Walk): string | null {
+  if (genesis === null) return null;
+  const { logId, hour, nextOffset: firstOffset } = end;
+  return formatObjectName({ table, hour, logId, partition, firstOffset, format: genesis.format });
 }
 
 /** Fold the sources of [from, to) into `expected`: name -> next number, as the sink's fold leaves them. */

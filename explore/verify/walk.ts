@@ -181,9 +181,11 @@ function checkPlace(p: Progress, object: ListedObject, facts: ObjectFacts): void
   if (facts.state.nextOffset < firstOffset) {
     find(p, 'offsets_back', object.name, `it begins at offset ${firstOffset} and ends at ${facts.state.nextOffset}`);
   }
-  const empty = facts.rows === 0 && facts.losses.length === 0;
-  if (facts.state.nextOffset === firstOffset && !empty) {
-    find(p, 'offsets_back', object.name, `it covers no offset (${firstOffset}) and holds ${facts.rows} rows`);
+  if (facts.state.nextOffset !== firstOffset) return;
+  const rolls = compareHours(facts.state.hour, hour) > 0;
+  if (!rolls || facts.rows > 0 || facts.losses.length > 0) {
+    const message = `it covers no offset (${firstOffset}), begins no hour, and holds ${facts.rows} rows: a copy`;
+    find(p, 'offsets_back', object.name, message);
   }
 }
 
