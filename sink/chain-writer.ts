@@ -90,7 +90,7 @@ export class ChainWriter {
   /**
    * Create the next object, holding `next` as the state after it. When it returns, an object stands under the name and
    * `state` is what that object says, whoever wrote it.
-   * Fails: whatever is fatal; `GaveUp`.
+   * Fails: whatever is fatal; WEIR_SINK_OBJECT_INVALID where the object under the name is a copy; `GaveUp`.
    */
   async store(facts: Omit<ObjectFacts, 'schema' | 'writer'>, table: TableData): Promise<Stored> {
     const name = nextObjectName(this.#chain, this.#state);
@@ -100,6 +100,7 @@ export class ChainWriter {
     const winner = won ? whole : await this.#winner(name);
     // An answer that was lost: the object is this attempt's own after all.
     const own = winner.writer === attempt;
+    if (!own) this.#refuseCopy(name, winner);
     await this.#ensureLosses(name, winner);
     this.#state = winner.state;
     this.#context.meter.add('weir_sink_objects_total', 1, {
@@ -107,6 +108,13 @@ export class ChainWriter {
       outcome: own ? 'created' : 'adopted',
     });
     return own ? 'own' : 'adopted';
+  }
+
+  /** A copied file may lie under the next name and lead to that name again: nobody could ever get past it. */
+  #refuseCopy(name: string, { state }: ObjectFacts): void {
+    if (nextObjectName(this.#chain, state) !== name) return;
+    const message = `${name} leads to its own name: somebody copied a file there; remove it (weir verify names all such files)`;
+    throw new WeirError('WEIR_SINK_OBJECT_INVALID', message, { name });
   }
 
   /** True: this call created it. False: something stands under the name. The same name again until one or the other. */
