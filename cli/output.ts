@@ -7,16 +7,14 @@ import { formatCell, renderCsv, renderCsvRows, renderJsonLines, renderTable } fr
 export type Format = 'table' | 'json' | 'csv';
 export const FORMATS: readonly ['table', 'json', 'csv'] = ['table', 'json', 'csv'];
 
-/** What a table is made to fit when the output is no terminal. */
-const PIPE_COLUMNS = 120;
-
 // A reader that goes away (weir query … | head) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 3);
 });
 
 export const isTerminal = (): boolean => process.stdout.isTTY === true;
-export const terminalColumns = (): number => process.stdout.columns ?? PIPE_COLUMNS;
+/** A pipe has no width: nothing is cut there. */
+export const terminalColumns = (): number => process.stdout.columns ?? Number.POSITIVE_INFINITY;
 
 export function printText(text: string): void {
   process.stdout.write(text);

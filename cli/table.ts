@@ -33,7 +33,25 @@ function fit(needs: readonly number[], total: number): number[] {
 const cut = (text: string, width: number): string =>
   text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
 
-/** Header, rule, rows; numbers to the right; cells that do not fit are cut with an ellipsis. */
+/** Below this many characters a column says nothing: the rows are then written one below the other. */
+const LEGIBLE_COLUMN = 9;
+
+/** A column a line, for rows that are wider than the terminal; empty cells are left out. */
+function renderRecords(columns: readonly string[], rows: readonly (readonly string[])[], totalColumns: number): string {
+  const width = Math.max(...columns.map((name) => name.length));
+  const record = (row: readonly string[], index: number): string => {
+    const lines = columns.flatMap((name, at) =>
+      (row[at] ?? '') === '' ? [] : [cut(`${name.padEnd(width)}  ${row[at] ?? ''}`, totalColumns)],
+    );
+    return [`── ${index + 1}`, ...lines].join('\n');
+  };
+  return `${rows.map(record).join('\n')}\n`;
+}
+
+/**
+ * Header, rule, rows; numbers to the right; cells that do not fit are cut with an ellipsis. Where even that would leave
+ * nothing to read, a column a line.
+ */
 export function renderTable(
   columns: readonly string[],
   rows: readonly (readonly string[])[],
@@ -41,6 +59,8 @@ export function renderTable(
 ): string {
   if (columns.length === 0) return '';
   const needs = columns.map((name, index) => Math.max(name.length, ...rows.map((row) => (row[index] ?? '').length)));
+  const legible = needs.reduce((sum, need) => sum + Math.min(need, LEGIBLE_COLUMN) + 2, -2);
+  if (legible > totalColumns && rows.length > 0) return renderRecords(columns, rows, totalColumns);
   const widths = fit(needs, totalColumns);
   const numeric = columns.map((_, index) => rows.every((row) => row[index] === '' || NUMERIC.test(row[index] ?? '')));
   const line = (cells: readonly string[]): string =>

@@ -23,6 +23,16 @@ test('a table never exceeds the width of the terminal: the widest columns are cu
   }
 });
 
+test('a row that is much wider than the terminal is written a column a line, without what is empty', () => {
+  const columns = Array.from({ length: 12 }, (_, index) => `a_long_name_${index}`);
+  const row = columns.map((_, index) => (index === 3 ? '' : `value-${index}`));
+  const lines = renderTable(columns, [row, row], 60).trimEnd().split('\n');
+  assert.equal(lines.length, 2 * 12);
+  assert.deepEqual(lines.slice(0, 2), ['── 1', 'a_long_name_0   value-0']);
+  assert.ok(!lines.some((line) => line.startsWith('a_long_name_3 ')));
+  for (const line of lines) assert.ok(line.length <= 60);
+});
+
 test('a name with control characters cannot steer the terminal', () => {
   assert.equal(formatCell('a\u001b[31mb\nc\u009b'), 'a [31mb c ');
 });
