@@ -61,13 +61,13 @@ interface Stream {
 
 /** Mostly between nodes: there the other end is known only by who held its address. */
 const steadyStreams = (forMs: number): readonly Stream[] => [
-  { from: 'web', to: 'catalog', rate: 20, reply: 8000 },
+  { from: 'web', to: 'catalog', rate: 24, reply: 8000 },
   { from: 'web', to: 'catalog', rate: 8, family: 6, reply: 4000 },
   { from: 'web', to: 'catalog', rate: 1, end: 'rst' },
   { from: 'web', to: 'db', rate: 7, family: 6, reply: 1500 },
-  { from: 'checkout', to: 'payments', rate: 16, request: 900 },
+  { from: 'checkout', to: 'payments', rate: 18, request: 900 },
   { from: 'checkout', to: 'payments', rate: 1, end: 'server-rst' },
-  { from: 'checkout', to: 'db', rate: 18, reply: 2500, holdMs: 15 },
+  { from: 'checkout', to: 'db', rate: 20, reply: 2500, holdMs: 15 },
   { from: 'catalog', to: 'cache-blue', rate: 1.5, reply: 300 },
   { from: 'payments', to: 'checkout', rate: 1.5, request: 400 },
   { from: 'reports', to: 'web', rate: 4, family: 6 },
