@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { mountHere } from '../../sidecar/capture-host.ts';
@@ -22,10 +23,18 @@ export interface Running {
   stdout(): string;
 }
 
-/** cli/main.ts on the Node of the tests, without bin/weir between, so that a signal reaches it. */
-export function startWeir(args: readonly string[], options: SpawnOptions = {}): Running {
-  const flags = ['--disable-warning=ExperimentalWarning', 'cli/main.ts', ...args];
-  const child = spawn(process.execPath, flags, { cwd: root, ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+/**
+ * cli/main.ts on the Node of the tests, without bin/weir between, so that a signal reaches it. `through`: a command that
+ * becomes the rest of its line (setpriv, unshare, nsenter).
+ */
+export function startWeir(
+  args: readonly string[],
+  options: SpawnOptions = {},
+  through: readonly string[] = [],
+): Running {
+  const flags = ['--disable-warning=ExperimentalWarning', join(root, 'cli', 'main.ts'), ...args];
+  const [command = '', ...words] = [...through, process.execPath, ...flags];
+  const child = spawn(command, words, { cwd: root, ...options, stdio: ['ignore', 'pipe', 'pipe'] });
   let [stdout, stderr] = ['', ''];
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
