@@ -36,8 +36,6 @@ const PAUSE_MS_MAX = 2_000;
 const LEAVE_MS_MAX = 3_000;
 /** Beyond the time that members may drain, for their answers. */
 const REBALANCE_MARGIN_MS = 10_000;
-/** How often a member looks whether the topic has other partitions, or another id. */
-const TOPIC_LOOK_MS = 15_000;
 
 export interface MemberOptions {
   readonly cluster: Cluster;
@@ -271,8 +269,9 @@ export class GroupMember implements Membership {
     }
   }
 
+  /** Whether the topic has other partitions now, or another id. */
   async #lookAtTopic(): Promise<void> {
-    if (performance.now() - this.#lookedMs < TOPIC_LOOK_MS || this.#known === null) return;
+    if (performance.now() - this.#lookedMs < this.#cluster.limits.metadataMs || this.#known === null) return;
     this.#lookedMs = performance.now();
     try {
       const now = await this.#cluster.askTopic(this.topic);

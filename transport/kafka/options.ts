@@ -42,7 +42,7 @@ export interface KafkaLimits {
   readonly openMs: number;
   /** An answer that is late by this is not waited for: the connection is dropped. */
   readonly answerMs: number;
-  /** How long a call is tried again by itself before WEIR_TRANSPORT_UNAVAILABLE. */
+  /** Longer than `answerMs`. How long a call is tried again by itself before WEIR_TRANSPORT_UNAVAILABLE. */
   readonly patienceMs: number;
   /** A member that is not heard of for so long loses its partitions. */
   readonly sessionMs: number;
@@ -51,7 +51,7 @@ export interface KafkaLimits {
   readonly drainMs: number;
   /** Asked for messages, some are there, none came for so long: a new member on new connections. */
   readonly stallMs: number;
-  /** How long what is known of a topic is believed. */
+  /** How long what is known of a topic is believed; how often a member looks for partitions that were added. */
   readonly metadataMs: number;
   /** Values that wait to be acknowledged; produce calls beyond it wait. */
   readonly queueBytesMax: number;
@@ -67,12 +67,12 @@ export const KAFKA_LIMITS: KafkaLimits = {
   connectMs: 5_000,
   openMs: 20_000,
   answerMs: 10_000,
-  patienceMs: 10_000,
+  patienceMs: 15_000,
   sessionMs: 10_000,
   heartbeatMs: 2_000,
   drainMs: 30_000,
   stallMs: 60_000,
-  metadataMs: 60_000,
+  metadataMs: 30_000,
   queueBytesMax: 64 * MIB,
   batchBytesMax: 64 * MIB,
   fetchLanesMax: 32,

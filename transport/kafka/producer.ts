@@ -10,8 +10,8 @@ import { produceRequest } from './protocol/produce.ts';
 import { encodeBatch } from './record-batch.ts';
 import type { TopicLimits } from './topic-limits.ts';
 
-/** How long a broker waits for its replicas. */
-const REPLICAS_MS = 8_000;
+/** Of the time that an answer may take: how long a broker waits for its replicas. */
+const REPLICAS_SHARE = 0.8;
 /** A partition that waits for its replicas holds up those that share its connection, so few do. */
 const LANES = 4;
 /** What a waiting message costs beside its value. */
@@ -72,10 +72,11 @@ export class Producer {
     const what = `cannot write to ${topic}/${partition}`;
     await this.#assertFits(topic, partition, messages);
     const batch = await encodeBatch(messages, this.#cluster.clock.nowMs());
+    const replicasMs = Math.ceil(REPLICAS_SHARE * this.#cluster.limits.answerMs);
     const purpose = `produce/${partition % LANES}`;
     const base = await this.#cluster.patiently(what, { topic }, async () => {
       const { node } = await this.#cluster.leader(topic, partition);
-      return this.#cluster.call(node, purpose, produceRequest(topic, partition, batch, REPLICAS_MS), REPLICAS_MS);
+      return this.#cluster.call(node, purpose, produceRequest(topic, partition, batch, replicasMs));
     });
     return messages.map((_, index) => (base + index) as Offset);
   }
