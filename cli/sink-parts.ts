@@ -1,5 +1,6 @@
 /** The sink from a configuration: the same for `weir sink` and `weir run`. */
-import { WeirError } from '../contract/errors.ts';
+import { openAvroFormat } from '../sink/format/avro.ts';
+import { openParquetFormat } from '../sink/format/parquet.ts';
 import { startSink } from '../sink/run.ts';
 import { sinkGroup } from './groups.ts';
 import { openLakeStore } from './lake-store.ts';
@@ -10,10 +11,6 @@ export async function startSinkFrom(
   { log, clock, logger, meter, config }: StageParts,
   lake: string,
 ): Promise<StageRun> {
-  if (config['lake.format'] !== 'parquet') {
-    const message = `lake.format is ${config['lake.format']}; this version of Weir writes parquet only`;
-    throw new WeirError('WEIR_CONFIG_INVALID', message, { key: 'lake.format' });
-  }
   const { store, close } = await openLakeStore(lake, config, logger);
   const stage = await startSink({
     log,
@@ -27,6 +24,7 @@ export async function startSinkFrom(
     group: sinkGroup(config),
     flushAgeMs: config['lake.flushAge'],
     flushRowsMax: config['lake.flushRows'],
+    format: config['lake.format'] === 'avro' ? openAvroFormat() : openParquetFormat(),
   });
   return { stage, close };
 }

@@ -136,6 +136,17 @@ export const ERRORS = {
     'What is read of the bucket does not fit into its cache on this machine; ask for fewer hours, or raise lake.cacheBytes.',
   ],
   WEIR_SINK_STORE_UNAVAILABLE: ['retry', 3, 'The store does not answer now; the same name is tried again.'],
+  WEIR_WATCHER_API: [
+    'retry',
+    3,
+    'The API server does not answer as it should; what is known is kept, and the watcher asks again.',
+  ],
+  WEIR_WATCHER_EXPIRED: ['retry', 3, 'The API server no longer has what a watch would go on from; it is listed anew.'],
+  WEIR_WATCHER_FORBIDDEN: [
+    'retry',
+    3,
+    'The API server refuses the account; grant it what the message names (get, list, watch), the watcher goes on by itself.',
+  ],
   WEIR_SINK_EXISTS: ['drop', 3, 'An object of that name exists already: somebody else wrote it, and it wins.'],
   WEIR_SINK_OBJECT_INVALID: [
     'fatal',
@@ -153,7 +164,7 @@ export const ERRORS = {
     3,
     'Too many enriched messages in a row cannot be read: a schema outage rather than poison; the sink stops.',
   ],
-  WEIR_SINK_ENCODE_FAILED: ['retry', 3, 'The Parquet encoder failed; the file is not made visible.'],
+  WEIR_SINK_ENCODE_FAILED: ['retry', 3, 'The encoder of a file failed; the file is not made visible.'],
   WEIR_EXPLORE_QUERY: ['fatal', 2, "The SQL is wrong; the message is the engine's own."],
   WEIR_EXPLORE_FORMAT: [
     'fatal',

@@ -1,6 +1,7 @@
 /** What an object says of itself, from its footer alone. Defensive: whatever the bytes, the answer is facts or a sentence. */
 import { type FileMetaData, parquetMetadata } from 'hyparquet';
 import type { Store, StoredObject } from '../../contract/store.ts';
+import { type Broken, readAvroHead } from './avro-file.ts';
 import { type ObjectFacts, parseFileMetadata } from '../../schemas/objects.ts';
 
 /** `weir-streams` of a large fleet is some hundred KB; a footer beyond this is forged. */
@@ -9,11 +10,6 @@ export const FOOTER_BYTES_MAX: number = 64 * 1024 * 1024;
 const FIRST_READ_BYTES = 64 * 1024;
 const MAGIC = 0x31524150; // "PAR1", little-endian
 const TAIL_BYTES = 8; // length of the footer, magic
-
-interface Broken {
-  readonly kind: 'cut' | 'invalid';
-  readonly why: string;
-}
 
 /** A Parquet file, whoever wrote it. */
 export interface ParquetFooter {
@@ -33,13 +29,16 @@ export interface ObjectFooter {
 
 const cut = (why: string): Broken => ({ kind: 'cut', why });
 
-/** As `readParquetFooter`, and what Weir says in it. */
+/** What Weir says in a file of either format. */
 export async function readFooter(store: Store, object: StoredObject): Promise<ObjectFooter | Broken> {
-  const footer = await readParquetFooter(store, object);
-  if (footer.kind !== 'parquet') return footer;
+  const footer = object.name.endsWith('.avro')
+    ? await readAvroHead(store, object)
+    : await readParquetFooter(store, object);
+  if ('why' in footer) return footer;
   const facts = parseFileMetadata(footer.pairs);
   if (facts === null) return { kind: 'invalid', why: 'its metadata is not what Weir writes' };
-  return { kind: 'facts', facts, rowsCount: footer.rowsCount };
+  // An Avro file counts its rows in every block, and its head not at all: that it is whole is all that is known.
+  return { kind: 'facts', facts, rowsCount: footer.kind === 'avro' ? facts.rows : footer.rowsCount };
 }
 
 /** Reads at most two ranges. Errors: those of the store. */

@@ -6,6 +6,7 @@ import type { Store, StoredObject } from '../../contract/store.ts';
 import { type LossEntry, lossesNameOf, META } from '../../schemas/objects.ts';
 import type { Finding } from './finding.ts';
 import { type ParquetFooter, readParquetFooter } from './footer.ts';
+import { readAvroHead, readAvroRows } from './avro-file.ts';
 import type { ListedObject } from './lake-listing.ts';
 import type { Link } from './walk.ts';
 
@@ -58,51 +59,47 @@ async function waitFor(store: Store, clock: Clock, name: string, isLast: boolean
 
 async function compare(store: Store, object: StoredObject, link: Link, partition: number): Promise<Finding | null> {
   const at = { table: 'losses', partition, object: object.name } as const;
-  const footer = await readParquetFooter(store, object);
-  if (footer.kind !== 'parquet') {
-    return { ...at, code: footer.kind === 'cut' ? 'object_cut' : 'object_invalid', message: footer.why };
-  }
-  const told = link.facts.losses;
-  if (footer.rowsCount !== told.length || footer.pairs[META.rows] !== String(told.length)) {
-    return {
-      ...at,
-      code: 'losses_differ',
-      message: `it has ${footer.rowsCount} rows, ${link.object.name} tells ${told.length} losses`,
-    };
-  }
   if (object.bytes > LOSSES_BYTES_MAX)
     return { ...at, code: 'object_invalid', message: `it has ${object.bytes} bytes` };
-  const rows = await readLosses(store, object, footer);
+  const file = object.name.endsWith('.avro')
+    ? await readAvroHead(store, object)
+    : await readParquetFooter(store, object);
+  if ('why' in file) {
+    return { ...at, code: file.kind === 'cut' ? 'object_cut' : 'object_invalid', message: file.why };
+  }
+  const told = link.facts.losses;
+  const differ = (rows: number): Finding => {
+    const message = `it has ${rows} rows, ${link.object.name} tells ${told.length} losses`;
+    return { ...at, code: 'losses_differ', message };
+  };
+  if (file.kind === 'parquet' && file.rowsCount !== told.length) return differ(file.rowsCount);
+  if (file.pairs[META.rows] !== String(told.length)) return differ(Number(file.pairs[META.rows]));
+  const rows =
+    file.kind === 'avro'
+      ? await readAvroRows(store, object, file.head, told.length)
+      : await readLosses(store, object, file);
   if (typeof rows === 'string') return { ...at, code: 'object_cut', message: rows };
-  const wrong = rows.findIndex((row, index) => row !== textOf(told[index]!));
+  if (rows.length !== told.length) return differ(rows.length);
+  const wrong = rows.findIndex((row, index) => textOfRow(row) !== textOf(told[index]!));
   if (wrong < 0) return null;
   return { ...at, code: 'losses_differ', message: `its row ${wrong} is not the loss that ${link.object.name} tells` };
 }
 
-/** The rows in their order, as `textOf` writes them; a sentence where they cannot be read. At most some 20,000. */
-async function readLosses(store: Store, object: StoredObject, { metadata }: ParquetFooter): Promise<string[] | string> {
+/** The rows in their order; a sentence where they cannot be read. At most some 20,000. */
+async function readLosses(
+  store: Store,
+  object: StoredObject,
+  { metadata }: ParquetFooter,
+): Promise<Record<string, unknown>[] | string> {
   const bytes = await store.readRange(object.name, 0, object.bytes);
   try {
     const file = bytes.slice().buffer;
-    const rows = await parquetReadObjects({
+    return await parquetReadObjects({
       file,
       metadata,
       compressors: { ZSTD: unzstd },
       parsers: { timestampFromMicroseconds: Number },
     });
-    return rows.map((row) =>
-      JSON.stringify([
-        row['stage'],
-        row['reason'],
-        numberOrNull(row['flows']),
-        numberOrNull(row['interval_start']),
-        numberOrNull(row['interval_end']),
-        row['reporter_node'] ?? null,
-        row['ring_id'] ?? null,
-        row['intentional'],
-        row['detected_by'],
-      ]),
-    );
   } catch (error) {
     return `its rows cannot be read: ${error instanceof Error ? error.message : String(error)}`;
   }
@@ -111,6 +108,20 @@ async function readLosses(store: Store, object: StoredObject, { metadata }: Parq
 /** A forged page cannot make more than it says. */
 const unzstd = (input: Uint8Array, outputLength: number): Uint8Array =>
   zstdDecompressSync(input, { maxOutputLength: Math.max(1, outputLength) });
+
+/** A row of the table, as `textOf` writes the loss that it was made from. */
+const textOfRow = (row: Readonly<Record<string, unknown>>): string =>
+  JSON.stringify([
+    row['stage'],
+    row['reason'],
+    numberOrNull(row['flows']),
+    numberOrNull(row['interval_start']),
+    numberOrNull(row['interval_end']),
+    row['reporter_node'] ?? null,
+    row['ring_id'] ?? null,
+    row['intentional'],
+    row['detected_by'],
+  ]);
 
 const numberOrNull = (value: unknown): number | null => (value === null || value === undefined ? null : Number(value));
 
