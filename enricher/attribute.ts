@@ -16,8 +16,16 @@ export class Verdict {
   sinceUs: number = Number.NaN;
 }
 
-export function judge(start: OwnerAt, end: OwnerAt, isReady: boolean, isSilent: boolean, out: Verdict): void {
-  const reason = isReady ? readyReason(start, end) : expiredReason(start, end, isSilent);
+/** `isSame`: start and end name the same owner, where both name one. */
+export function judge(
+  start: OwnerAt,
+  end: OwnerAt,
+  isSame: boolean,
+  isReady: boolean,
+  isSilent: boolean,
+  out: Verdict,
+): void {
+  const reason = isReady ? readyReason(start, end, isSame) : expiredReason(start, end, isSame, isSilent);
   const isNamed = reason === Reason.none;
   out.reason = reason;
   out.workload = isNamed ? start.workload : -1;
@@ -25,17 +33,17 @@ export function judge(start: OwnerAt, end: OwnerAt, isReady: boolean, isSilent: 
   out.sinceUs = isNamed ? start.sinceUs : -1;
 }
 
-function readyReason(start: OwnerAt, end: OwnerAt): Reason {
+function readyReason(start: OwnerAt, end: OwnerAt, isSame: boolean): Reason {
   if (start.level >= Level.possible && end.level >= Level.possible) {
-    return start.instance === end.instance ? Reason.none : Reason.ambiguous;
+    return isSame ? Reason.none : Reason.ambiguous;
   }
   if (isDisputed(start) || isDisputed(end)) return Reason.ambiguous;
   return start.claimed ? Reason.gap : Reason.noClaim;
 }
 
-function expiredReason(start: OwnerAt, end: OwnerAt, isSilent: boolean): Reason {
+function expiredReason(start: OwnerAt, end: OwnerAt, isSame: boolean, isSilent: boolean): Reason {
   if (start.level === Level.certain && end.level === Level.certain) {
-    return start.instance === end.instance ? Reason.none : Reason.ambiguous;
+    return isSame ? Reason.none : Reason.ambiguous;
   }
   if (start.level === Level.conflict || end.level === Level.conflict) return Reason.ambiguous;
   return isSilent ? Reason.reporterSilent : Reason.holdExpired;

@@ -1,6 +1,6 @@
 /** The dictionaries of one enriched batch, put together from those of its raw batches and from the history. */
 import type { Process, Service, Workload } from '../schemas/generated/common.ts';
-import { type WorkloadTable, workloadKey } from './ownership/workloads.ts';
+import type { WorkloadTable } from './ownership/workloads.ts';
 
 /**
  * One object serves many batches: `reset` begins the next. What the history knows goes by its number there, so that
@@ -39,9 +39,9 @@ export class BatchDictionaries {
   }
 
   addWorkload(workload: Workload): number {
-    const key = workloadKey(workload);
-    const owner = this.#owners.find(key);
-    return owner >= 0 ? this.addOwner(owner) : indexOf(this.#workloadIndex, this.workloads, key, workload);
+    const owner = this.#owners.find(workload);
+    if (owner >= 0) return this.addOwner(owner);
+    return indexOf(this.#workloadIndex, this.workloads, workloadKey(workload), workload);
   }
 
   /** The index of a workload of the history. */
@@ -74,6 +74,13 @@ export class BatchDictionaries {
     this.#indices = indices;
     this.#stamps = stamps;
   }
+}
+
+/** Two workloads with the same key are equal in every text. */
+function workloadKey(w: Workload): string {
+  const who = `${w.network}\0${w.cluster}\0${w.namespace}\0${w.name}\0${w.kind}\0${w.instance}\0${w.instanceUid}`;
+  const where = `${w.node}\0${w.region}\0${w.availabilityZone}\0${w.accountId}\0${w.vpcId}\0${w.subnetId}`;
+  return `${who}\0${where}\0${w.labels}`;
 }
 
 function indexOf<V>(index: Map<string, number>, list: V[], key: string, value: V): number {

@@ -2,31 +2,51 @@
  * The distinct ends of one batch: who held (address, port) is looked up once here, however many flows name it.
  *
  * A slot is (address, port, owner): `owner` is -1 where the history is asked who it was, else the batch's own number of
- * the workload that the capture saw, and the history only tells since when. Port 0: the address alone.
+ * the workload that the capture saw, and the history only tells since when. Port 0: the address alone. What is read
+ * together lies together.
+ *
+ *   ints  | a0 a1 a2 a3 | port | owner | whole | of port | workload | method, reason, flags | service | dictionary index |
+ *   times | end | lo | hi | since |
  */
-import { OwnerAt } from './ownership/owner-at.ts';
-import type { Network } from './ownership/reporters.ts';
-import type { HistoryTables } from './ownership/tables.ts';
-
 const SLOTS_MIN = 256;
+
+export const SLOT_INTS = 12;
+export const SLOT_PORT = 4;
+export const SLOT_OWNER = 5;
+/** Its entries in the history: `HistoryTables`. */
+export const SLOT_WHOLE = 6;
+export const SLOT_OF_PORT = 7;
+/** The verdict on flows within [lo, hi]: the history's workload, -1: none. */
+export const SLOT_WORKLOAD = 8;
+/** `packVerdict`. */
+export const SLOT_VERDICT = 9;
+/** The history's workload that is the Service at this address, -1: none. */
+export const SLOT_SERVICE = 10;
+/** Of the workload in the batch's dictionary, -1: not there yet. */
+export const SLOT_INDEX = 11;
+
+export const SLOT_TIMES = 4;
+/** The latest end of its flows, us. */
+export const SLOT_END = 0;
+/** Within this stretch the verdict holds; none: each flow is judged by itself. */
+export const SLOT_LO = 1;
+export const SLOT_HI = 2;
+export const SLOT_SINCE = 3;
+
+/** The other end's own sidecar reports too. */
+export const REPORTED = 256;
+export const packVerdict = (method: number, reason: number, reported: boolean): number =>
+  method | (reason << 4) | (reported ? REPORTED : 0);
+export const verdictMethod = (verdict: number): number => verdict & 0xf;
+export const verdictReason = (verdict: number): number => (verdict >>> 4) & 0xf;
 
 export class EndpointDictionary {
   /** Slots in use. */
   length = 0;
-  /** Four words a slot. */
-  words: Int32Array = new Int32Array(4 * SLOTS_MIN);
-  port: Int32Array = new Int32Array(SLOTS_MIN);
-  owner: Int32Array = new Int32Array(SLOTS_MIN);
-  /** The latest end of its flows, us. */
-  endUs: Float64Array = new Float64Array(SLOTS_MIN);
-  /** Its entries in the history, -1: none. */
-  whole: Int32Array = new Int32Array(SLOTS_MIN);
-  ofPort: Int32Array = new Int32Array(SLOTS_MIN);
-  /** 1: nothing that is still to come can change the answer up to `endUs`. */
+  ints: Int32Array = new Int32Array(SLOT_INTS * SLOTS_MIN);
+  times: Float64Array = new Float64Array(SLOT_TIMES * SLOTS_MIN);
+  /** 1: nothing that is still to come can change the answer up to the slot's end. */
   ready: Uint8Array = new Uint8Array(SLOTS_MIN);
-  /** 1: `answers` holds one. */
-  asked: Uint8Array = new Uint8Array(SLOTS_MIN);
-  readonly answers: OwnerAt[] = [];
   #index = new Int32Array(2 * SLOTS_MIN);
 
   reset(): void {
@@ -34,76 +54,54 @@ export class EndpointDictionary {
     this.#index.fill(0);
   }
 
-  /** Find the entries of all slots. */
-  locate(history: HistoryTables, network: Network): void {
-    const { words } = this;
-    for (let slot = 0; slot < this.length; slot += 1) {
-      const whole = history.entryOf(network, words, 4 * slot);
-      this.whole[slot] = whole;
-      this.ofPort[slot] = history.portEntryOf(network, words, 4 * slot, this.port[slot]!, whole);
-    }
-  }
-
   /** The slot of an end, made when there is none. Allocates only to grow. */
   slot(words: Int32Array, at: number, port: number, owner: number, endUs: number): number {
-    if (2 * (this.length + 1) > this.#index.length) this.#grow();
     const a0 = words[at]!;
     const a1 = words[at + 1]!;
     const a2 = words[at + 2]!;
     const a3 = words[at + 3]!;
     const index = this.#index;
     const mask = index.length - 1;
-    const keys = this.words;
-    for (let place = hashEnd(a0, a1, a2, a3, port, owner) & mask; ; place = (place + 1) & mask) {
+    const keys = this.ints;
+    let place = hashEnd(a0, a1, a2, a3, port, owner) & mask;
+    for (; ; place = (place + 1) & mask) {
       const slot = index[place]! - 1;
-      if (slot < 0) {
-        index[place] = this.length + 1;
-        return this.#add(a0, a1, a2, a3, port, owner, endUs);
-      }
-      const k = 4 * slot;
-      if (keys[k + 3] !== a3 || this.port[slot] !== port || this.owner[slot] !== owner) continue;
+      if (slot < 0) break;
+      const k = SLOT_INTS * slot;
+      if (keys[k + 3] !== a3 || keys[k + SLOT_PORT] !== port || keys[k + SLOT_OWNER] !== owner) continue;
       if (keys[k] !== a0 || keys[k + 1] !== a1 || keys[k + 2] !== a2) continue;
-      if (endUs > this.endUs[slot]!) this.endUs[slot] = endUs;
+      if (endUs > this.times[SLOT_TIMES * slot]!) this.times[SLOT_TIMES * slot] = endUs;
       return slot;
     }
-  }
-
-  #add(a0: number, a1: number, a2: number, a3: number, port: number, owner: number, endUs: number): number {
     const slot = this.length;
+    index[place] = slot + 1;
     this.length += 1;
-    this.words[4 * slot] = a0;
-    this.words[4 * slot + 1] = a1;
-    this.words[4 * slot + 2] = a2;
-    this.words[4 * slot + 3] = a3;
-    this.port[slot] = port;
-    this.owner[slot] = owner;
-    this.endUs[slot] = endUs;
-    this.ready[slot] = 0;
-    this.asked[slot] = 0;
-    if (slot === this.answers.length) this.answers.push(new OwnerAt());
+    const k = SLOT_INTS * slot;
+    keys[k] = a0;
+    keys[k + 1] = a1;
+    keys[k + 2] = a2;
+    keys[k + 3] = a3;
+    keys[k + SLOT_PORT] = port;
+    keys[k + SLOT_OWNER] = owner;
+    this.times[SLOT_TIMES * slot] = endUs;
+    if (2 * (this.length + 1) > index.length) this.#grow();
     return slot;
   }
 
   #grow(): void {
     const capacity = this.#index.length;
-    const grown = <T extends Int32Array | Float64Array | Uint8Array>(old: T, column: T): T => {
-      column.set(old);
-      return column;
-    };
-    this.words = grown(this.words, new Int32Array(4 * capacity));
-    this.port = grown(this.port, new Int32Array(capacity));
-    this.owner = grown(this.owner, new Int32Array(capacity));
-    this.endUs = grown(this.endUs, new Float64Array(capacity));
-    this.whole = grown(this.whole, new Int32Array(capacity));
-    this.ofPort = grown(this.ofPort, new Int32Array(capacity));
-    this.ready = grown(this.ready, new Uint8Array(capacity));
-    this.asked = grown(this.asked, new Uint8Array(capacity));
+    const { ints, times } = this;
+    this.ints = new Int32Array(SLOT_INTS * capacity);
+    this.ints.set(ints);
+    this.times = new Float64Array(SLOT_TIMES * capacity);
+    this.times.set(times);
+    this.ready = new Uint8Array(capacity);
     this.#index = new Int32Array(2 * capacity);
     const mask = this.#index.length - 1;
     for (let slot = 0; slot < this.length; slot += 1) {
-      const k = 4 * slot;
-      const w = this.words;
-      let place = hashEnd(w[k]!, w[k + 1]!, w[k + 2]!, w[k + 3]!, this.port[slot]!, this.owner[slot]!) & mask;
+      const k = SLOT_INTS * slot;
+      const w = this.ints;
+      let place = hashEnd(w[k]!, w[k + 1]!, w[k + 2]!, w[k + 3]!, w[k + SLOT_PORT]!, w[k + SLOT_OWNER]!) & mask;
       while (this.#index[place] !== 0) place = (place + 1) & mask;
       this.#index[place] = slot + 1;
     }
@@ -111,9 +109,8 @@ export class EndpointDictionary {
 }
 
 function hashEnd(a0: number, a1: number, a2: number, a3: number, port: number, owner: number): number {
-  let h = Math.imul(a3 ^ (a3 >>> 15), 0x85ebca6b) ^ Math.imul(port + 0x9e37, 0xc2b2ae35);
-  h = Math.imul(h ^ (h >>> 13) ^ a2, 0x27d4eb2f) ^ Math.imul(owner, 0x165667b1);
-  h = Math.imul(h ^ (h >>> 15) ^ a1, 0x9e3779b1) ^ a0;
+  const address = Math.imul(a3, 0x85ebca6b) ^ Math.imul(a2, 0xc2b2ae35) ^ Math.imul(a1, 0x27d4eb2f);
+  let h = address ^ Math.imul(a0, 0x165667b1) ^ Math.imul(port, 0x9e3779b1) ^ Math.imul(owner, 0x2c1b3c6d);
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   return h ^ (h >>> 13);
 }

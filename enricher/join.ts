@@ -8,17 +8,29 @@ import { int32Words } from '../schemas/columns.ts';
 import { Method, Reason, Role } from '../schemas/generated/common.ts';
 import type { EnrichedFlowColumns } from '../schemas/generated/flows-enriched-v1.ts';
 import type { RawBatch, RawFlowColumns } from '../schemas/generated/flows-raw-v1.ts';
-import { judge, Verdict } from './attribute.ts';
 import type { BatchDictionaries } from './dictionaries.ts';
-import { EndpointDictionary } from './endpoints.ts';
+import {
+  EndpointDictionary,
+  REPORTED,
+  SLOT_HI,
+  SLOT_INDEX,
+  SLOT_INTS,
+  SLOT_LO,
+  SLOT_SERVICE,
+  SLOT_SINCE,
+  SLOT_TIMES,
+  SLOT_VERDICT,
+  SLOT_WORKLOAD,
+  verdictMethod,
+  verdictReason,
+} from './endpoints.ts';
 import { orient, type Sides } from './orient.ts';
 import { isLoopback } from './ownership/address.ts';
 import type { OwnershipHistory } from './ownership/history.ts';
-import { Holders, Wait } from './ownership/holders.ts';
-import { OwnerAt, OwnerFinder } from './ownership/owner-at.ts';
-import type { Network } from './ownership/reporters.ts';
+import { Holders } from './ownership/holders.ts';
 import { type Need, needsOf, needsOfUnknown } from './ready.ts';
 import { copyColumns } from './rows.ts';
+import { SlotVerdicts } from './slot-verdicts.ts';
 
 /** How many ends were attributed by which method, and why the others were not. */
 export interface EndCounts {
@@ -33,37 +45,26 @@ const NO_SLOT = -1;
 
 export class Joiner {
   readonly #history: OwnershipHistory;
-  readonly #finder: OwnerFinder;
   readonly #holders: Holders;
+  readonly #verdicts: SlotVerdicts;
   readonly #ends = new EndpointDictionary();
-  #network: Network | null = null;
   #localSlot = new Int32Array(0);
   #remoteSlot = new Int32Array(0);
-  /** By the batch's workload: its instance in the history, -1: no claim names it. */
-  #instances = new Int32Array(0);
-  readonly #atStart = new OwnerAt();
-  readonly #atEnd = new OwnerAt();
-  readonly #wait = new Wait();
-  readonly #verdict = new Verdict();
-  /** Outputs of `#judgeEnd`. */
-  #service = -1;
-  #reported = false;
 
   constructor(history: OwnershipHistory) {
     this.#history = history;
-    this.#finder = new OwnerFinder(history);
     this.#holders = new Holders(history);
+    this.#verdicts = new SlotVerdicts(history, this.#holders);
   }
 
   /** Collect the batch's distinct ends; what it waits for, nothing when it is ready. */
   look(batch: RawBatch): readonly Need[] {
-    this.#network = this.#history.findNetwork(batch.network);
+    const network = this.#history.findNetwork(batch.network);
     this.#ends.reset();
-    this.#instances = Int32Array.from(batch.workloads, (workload) => this.#history.workloads.findInstance(workload));
     this.#collect(batch.flows);
-    if (this.#network === null) return needsOfUnknown(batch.network, this.#ends);
-    this.#ends.locate(this.#history, this.#network);
-    return needsOf(this.#history, this.#network, this.#ends, this.#holders);
+    this.#verdicts.begin(network, batch.workloads, this.#ends);
+    if (network === null) return needsOfUnknown(batch.network, this.#ends);
+    return needsOf(this.#history, network, this.#ends, this.#holders);
   }
 
   /** Append the rows of the batch that was looked at last. */
@@ -76,7 +77,10 @@ export class Joiner {
     const processes = batch.processes.map((process) => dictionaries.addProcess(process));
     const sides = orient(flows, into, base);
     copyColumns(batch, into, base, processes);
-    this.#writeEnds(flows, into, base, sides, workloads, dictionaries, counts);
+    this.#verdicts.settle(this.#ends);
+    into.dstService.fill(-1, base, into.length);
+    this.#writeEnds(flows, into, base, sides, 1, workloads, dictionaries, counts);
+    this.#writeEnds(flows, into, base, sides, 0, workloads, dictionaries, counts);
   }
 
   #collect(flows: RawFlowColumns): void {
@@ -102,101 +106,66 @@ export class Joiner {
     return this.#ends.slot(words, at, port, owner, endUs);
   }
 
+  /** The local ends of all flows, or the remote ones; `srcSide` is what `sides` says where such an end is src. */
   #writeEnds(
     flows: RawFlowColumns,
     into: EnrichedFlowColumns,
     base: number,
     sides: Sides,
+    srcSide: 0 | 1,
     workloads: readonly number[],
     dictionaries: BatchDictionaries,
-    counts: EndCounts,
+    { byMethod, byReason }: EndCounts,
   ): void {
-    const verdict = this.#verdict;
-    const { localWorkload, remoteWorkload, remoteMethod } = flows;
+    const isLocal = srcSide === 1;
+    const slots = isLocal ? this.#localSlot : this.#remoteSlot;
+    const captured = isLocal ? flows.localWorkload : flows.remoteWorkload;
+    const { startUs, endUs, remoteMethod } = flows;
+    const { srcWorkload, srcMethod, srcReason, srcSinceUs, dstWorkload, dstMethod, dstReason, dstSinceUs } = into;
+    const { ints, times } = this.#ends;
+    const verdicts = this.#verdicts;
     for (let i = 0; i < flows.length; i += 1) {
+      const slot = slots[i]!;
+      const end = endUs[i]!;
+      const start = Math.min(startUs[i]!, end);
+      const k = SLOT_INTS * slot;
+      const t = SLOT_TIMES * slot;
+      const isSettled = slot >= 0 && start >= times[t + SLOT_LO]! && end <= times[t + SLOT_HI]!;
+      if (!isSettled) verdicts.judgeFlow(this.#ends, slot, start, end);
+      const owner = captured[i]!;
+      const verdict = isSettled ? ints[k + SLOT_VERDICT]! : verdicts.verdict;
+      const sinceUs = isSettled ? times[t + SLOT_SINCE]! : verdicts.sinceUs;
+      const service = isSettled ? ints[k + SLOT_SERVICE]! : verdicts.service;
+      let method = verdictMethod(verdict);
+      let reason = verdictReason(verdict);
+      let index = -1;
+      if (owner >= 0) {
+        method = isLocal ? Method.local : remoteMethod[i]!;
+        reason = Reason.none;
+        index = workloads[owner]!;
+      } else if (isSettled) {
+        index = ints[k + SLOT_INDEX]!;
+        if (index < 0 && ints[k + SLOT_WORKLOAD]! >= 0) {
+          index = dictionaries.addOwner(ints[k + SLOT_WORKLOAD]!);
+          ints[k + SLOT_INDEX] = index;
+        }
+      } else if (verdicts.workload >= 0) index = dictionaries.addOwner(verdicts.workload);
+      byMethod[method]! += 1;
+      if (reason !== Reason.none) byReason[reason]! += 1;
       const row = base + i;
-      const localIsSrc = sides[i] === 1;
-      this.#judgeEnd(flows, i, this.#localSlot[i]!, localWorkload[i]!, Method.local);
-      putEnd(into, row, localIsSrc, this.#workloadIndex(localWorkload[i]!, workloads, dictionaries), verdict);
-      count(counts, verdict);
-      into.dstService[row] = localIsSrc || this.#service < 0 ? -1 : dictionaries.addService(this.#service);
-      this.#judgeEnd(flows, i, this.#remoteSlot[i]!, remoteWorkload[i]!, remoteMethod[i] as Method);
-      putEnd(into, row, !localIsSrc, this.#workloadIndex(remoteWorkload[i]!, workloads, dictionaries), verdict);
-      count(counts, verdict);
-      if (localIsSrc && this.#service >= 0) into.dstService[row] = dictionaries.addService(this.#service);
-      into.peerReports[row] = this.#reported || remoteMethod[i] === Method.peer ? 1 : 0;
+      if (sides[i] === srcSide) {
+        srcWorkload[row] = index;
+        srcMethod[row] = method;
+        srcReason[row] = reason;
+        srcSinceUs[row] = sinceUs;
+      } else {
+        dstWorkload[row] = index;
+        dstMethod[row] = method;
+        dstReason[row] = reason;
+        dstSinceUs[row] = sinceUs;
+        if (service >= 0) into.dstService[row] = dictionaries.addService(service);
+      }
+      if (!isLocal) into.peerReports[row] = (verdict & REPORTED) !== 0 || remoteMethod[i] === Method.peer ? 1 : 0;
     }
   }
-
-  #workloadIndex(captured: number, workloads: readonly number[], dictionaries: BatchDictionaries): number {
-    if (captured >= 0) return workloads[captured]!;
-    return this.#verdict.workload < 0 ? -1 : dictionaries.addOwner(this.#verdict.workload);
-  }
-
-  /** The verdict on one end of flow `i`: the capture's owner with the history's `since`, or the history's owner. */
-  #judgeEnd(flows: RawFlowColumns, i: number, slot: number, captured: number, method: Method): void {
-    const verdict = this.#verdict;
-    verdict.workload = -1;
-    verdict.sinceUs = -1;
-    verdict.method = captured >= 0 ? method : Method.none;
-    verdict.reason = captured >= 0 ? Reason.none : Reason.noClaim;
-    this.#service = -1;
-    this.#reported = false;
-    if (slot === NO_SLOT) return;
-    if (this.#network === null) {
-      if (captured < 0) verdict.reason = Reason.holdExpired;
-      return;
-    }
-    const endUs = flows.endUs[i]!;
-    const startUs = Math.min(flows.startUs[i]!, endUs);
-    const end = this.#ask(slot, endUs, this.#atEnd);
-    this.#reported = end.reported;
-    const start = startUs >= end.loUs && startUs <= end.hiUs ? end : this.#ask(slot, startUs, this.#atStart);
-    this.#service = start.service === end.service ? start.service : -1;
-    if (captured >= 0) verdict.sinceUs = start.sinceUs;
-    else this.#judgeSlot(slot, start, end, endUs);
-  }
-
-  #judgeSlot(slot: number, start: OwnerAt, end: OwnerAt, endUs: number): void {
-    const wait = this.#wait;
-    const ends = this.#ends;
-    const isReady =
-      ends.ready[slot] === 1 ||
-      this.#holders.isReady(ends.words, 4 * slot, ends.whole[slot]!, ends.ofPort[slot]!, endUs, wait);
-    judge(start, end, isReady, wait.silent, this.#verdict);
-  }
-
-  /** The slot's own answer where it covers the time; else another, into `spare` where it is older. Ends before starts. */
-  #ask(slot: number, timeUs: number, spare: OwnerAt): OwnerAt {
-    const ends = this.#ends;
-    const cached = ends.answers[slot]!;
-    const isAsked = ends.asked[slot] === 1;
-    if (isAsked && timeUs >= cached.loUs && timeUs <= cached.hiUs) return cached;
-    // The newest stretch is kept: most flows are of now, also where the first that asked was older.
-    const out = isAsked && timeUs < cached.loUs ? spare : cached;
-    ends.asked[slot] = 1;
-    this.#finder.find(this.#network!, ends.words, 4 * slot, ends.whole[slot]!, ends.ofPort[slot]!, timeUs, out);
-    const owner = ends.owner[slot]!;
-    if (owner >= 0) out.sinceUs = this.#finder.since(this.#instances[owner]!);
-    return out;
-  }
-}
-
-function putEnd(into: EnrichedFlowColumns, row: number, isSrc: boolean, workload: number, verdict: Verdict): void {
-  if (isSrc) {
-    into.srcWorkload[row] = workload;
-    into.srcMethod[row] = verdict.method;
-    into.srcReason[row] = verdict.reason;
-    into.srcSinceUs[row] = verdict.sinceUs;
-    return;
-  }
-  into.dstWorkload[row] = workload;
-  into.dstMethod[row] = verdict.method;
-  into.dstReason[row] = verdict.reason;
-  into.dstSinceUs[row] = verdict.sinceUs;
-}
-
-function count(counts: EndCounts, verdict: Verdict): void {
-  counts.byMethod[verdict.method]! += 1;
-  if (verdict.reason !== Reason.none) counts.byReason[verdict.reason]! += 1;
 }

@@ -1,5 +1,5 @@
 /** Is a batch ready to be joined, and if not, what is it waiting for? Pure over the history. */
-import type { EndpointDictionary } from './endpoints.ts';
+import { type EndpointDictionary, SLOT_INTS, SLOT_OF_PORT, SLOT_OWNER, SLOT_TIMES, SLOT_WHOLE } from './endpoints.ts';
 import type { OwnershipHistory } from './ownership/history.ts';
 import { type Holders, Wait } from './ownership/holders.ts';
 import type { Network } from './ownership/reporters.ts';
@@ -18,13 +18,16 @@ export interface Need {
   readonly live: boolean;
 }
 
+const NOTHING: readonly Need[] = [];
+
 /** A network of which nobody has spoken yet: at a start its first full list may still be under way. */
 export function needsOfUnknown(network: string, ends: EndpointDictionary): readonly Need[] {
   ends.ready.fill(0, 0, ends.length);
   for (let slot = 0; slot < ends.length; slot += 1) {
-    if (ends.owner[slot] === -1) return [{ reporter: -1, network, untilUs: ends.endUs[slot]!, live: false }];
+    if (ends.ints[SLOT_INTS * slot + SLOT_OWNER] !== -1) continue;
+    return [{ reporter: -1, network, untilUs: ends.times[SLOT_TIMES * slot]!, live: false }];
   }
-  return [];
+  return NOTHING;
 }
 
 /** Marks the dictionary's slots and returns what is waited for; empty: ready. */
@@ -34,20 +37,24 @@ export function needsOf(
   ends: EndpointDictionary,
   holders: Holders,
 ): readonly Need[] {
-  const byReporter = new Map<number, number>();
+  let byReporter: Map<number, number> | null = null;
+  const { ints, times, ready } = ends;
   const wait = new Wait();
   holders.begin(network);
   for (let slot = 0; slot < ends.length; slot += 1) {
-    const isAsked = ends.owner[slot] === -1;
-    const endUs = ends.endUs[slot]!;
+    const k = SLOT_INTS * slot;
+    const endUs = times[SLOT_TIMES * slot]!;
     const isReady =
-      !isAsked || holders.isReady(ends.words, 4 * slot, ends.whole[slot]!, ends.ofPort[slot]!, endUs, wait);
-    ends.ready[slot] = isReady ? 1 : 0;
+      ints[k + SLOT_OWNER] !== -1 ||
+      holders.isReady(ints, k, ints[k + SLOT_WHOLE]!, ints[k + SLOT_OF_PORT]!, endUs, wait);
+    ready[slot] = isReady ? 1 : 0;
     if (isReady) continue;
+    byReporter ??= new Map();
     const until = byReporter.get(wait.reporter);
     if (until === undefined && byReporter.size >= NEEDS_MAX) continue;
     byReporter.set(wait.reporter, Math.max(until ?? 0, endUs));
   }
+  if (byReporter === null) return NOTHING;
   return [...byReporter].map(([reporter, untilUs]) => {
     const live = reporter >= 0 && history.reporters.isLive(reporter);
     return { reporter, network: network.name, untilUs, live };

@@ -67,7 +67,7 @@ function isSame(history: HistoryTables, claim: number, reporter: Reporter, metho
   if (reporterOf(meta) !== reporter.id || methodOf(meta) !== method) return false;
   const known = history.claims.workload(claim);
   if (known < 0 || workload < 0) return known === workload;
-  return history.workloads.instanceOf(known) === history.workloads.instanceOf(workload);
+  return history.workloads.isSame(known, workload);
 }
 
 /** The newest orphan that the new epoch's full list holds too: it was held all the while. */
@@ -107,6 +107,7 @@ function reopen(
     workloads.retain(workload);
     workloads.release(known);
     claims.setWorkload(claim, workload);
+    crown(history, entry);
   }
   claims.setStamp(claim, reporter.generation);
   if ((meta & OPEN) === 0) {
@@ -178,8 +179,20 @@ function settle(history: HistoryTables, entry: number): void {
   const count = entries.count(entry);
   let open = 0;
   for (let claim = block; claim < block + count; claim += 1) if (claims.isOpen(claim)) open += 1;
-  entries.setOpen(entry, open);
+  entries.setCounts(entry, count, open);
   if (count > 0) claims.reach(block, 0, count);
+  crown(history, entry);
+}
+
+/** Find the head of an entry, from claims whose `reachUs` is right. */
+function crown(history: HistoryTables, entry: number): void {
+  const { claims, entries } = history;
+  const count = entries.count(entry);
+  const newest = entries.block(entry) + count - 1;
+  if (count === 0 || !claims.isOpen(newest) || claims.workload(newest) < 0) return entries.setHead(entry, -1, 0, 0);
+  const fromUs = claims.fromUs(newest);
+  if (count > 1 && claims.reachUs(newest - 1) >= fromUs) return entries.setHead(entry, -1, 0, 0);
+  entries.setHead(entry, claims.workload(newest), claims.meta(newest), fromUs);
 }
 
 /** Insert by `earliestUs`, after its equals. The claim takes a reference of its workload. */
@@ -196,10 +209,10 @@ export function addClaim(history: HistoryTables, entry: number, claim: NewClaim)
   claims.setWorkload(at, claim.workload);
   claims.setMeta(at, claim.meta);
   claims.setStamp(at, claim.stamp);
-  entries.setCount(entry, count + 1);
-  if (claims.isOpen(at)) entries.setOpen(entry, entries.open(entry) + 1);
+  entries.setCounts(entry, count + 1, entries.open(entry) + (claims.isOpen(at) ? 1 : 0));
   if (claim.workload >= 0) workloads.retain(claim.workload);
   claims.reach(block, index, count + 1);
+  crown(history, entry);
 }
 
 function makeRoom(history: HistoryTables, entry: number, count: number): void {
@@ -232,7 +245,7 @@ export function removeClaims(history: HistoryTables, entry: number, gone: (claim
     if (claims.workload(claim) >= 0) workloads.release(claims.workload(claim));
   }
   if (kept === entries.count(entry)) return;
-  entries.setCount(entry, kept);
+  entries.setCounts(entry, kept, 0);
   settle(history, entry);
   if (kept > 0) return;
   claims.release(block, entries.sizeClass(entry));

@@ -6,6 +6,7 @@
  * prefix: any of them may be the next to claim it. Elsewhere it waits for the reporter that last spoke of it, or nobody.
  */
 import { OPEN, reporterOf } from './claims.ts';
+import { ENTRY_DOUBLES, ENTRY_INTS, HEAD_FROM, HEAD_META } from './entries.ts';
 import { findPrefix } from './owner-at.ts';
 import type { Network } from './reporters.ts';
 import type { HistoryTables } from './tables.ts';
@@ -76,26 +77,37 @@ export class Holders {
   /** The open claims of an entry. */
   #look(entry: number, endUs: number): void {
     if (entry < 0) return;
-    const { entries, claims, reporters } = this.#history;
-    const block = entries.block(entry);
+    const { entries, claims } = this.#history;
     let rest = entries.open(entry);
+    if (rest === 0) return;
+    const head = entries.ints[ENTRY_INTS * entry + HEAD_META]!;
+    if (rest === 1 && head !== 0) return this.#hold(head, entries.doubles[ENTRY_DOUBLES * entry + HEAD_FROM]!, endUs);
+    const block = entries.block(entry);
     // Open claims are mostly the newest: stop once all are seen.
     for (let claim = block + entries.count(entry) - 1; rest > 0; claim -= 1) {
       const meta = claims.meta(claim);
       if ((meta & OPEN) === 0) continue;
       rest -= 1;
-      const reporter = reporterOf(meta);
-      const fromUs = claims.fromUs(claim);
-      if (this.#newest < 0 || fromUs > this.#newestFromUs) {
-        this.#newest = reporter;
-        this.#newestFromUs = fromUs;
-      }
-      const isConfirmed = reporters.confirmedUs[reporter]! > endUs;
-      if (isConfirmed) this.#anyConfirmed = true;
-      if (!reporters.isLive(reporter)) continue;
-      this.#anyLive = true;
-      if (!isConfirmed && this.#lagging < 0) this.#lagging = reporter;
+      this.#hold(meta, claims.fromUs(claim), endUs);
     }
+  }
+
+  /** One open claim. */
+  #hold(meta: number, fromUs: number, endUs: number): void {
+    const { reporters } = this.#history;
+    const reporter = reporterOf(meta);
+    if (this.#newest < 0 || fromUs > this.#newestFromUs) {
+      this.#newest = reporter;
+      this.#newestFromUs = fromUs;
+    }
+    // Whether it is live matters only where it has not confirmed.
+    if (reporters.confirmedUs[reporter]! > endUs) {
+      this.#anyConfirmed = true;
+      return;
+    }
+    if (!reporters.isLive(reporter)) return;
+    this.#anyLive = true;
+    if (this.#lagging < 0) this.#lagging = reporter;
   }
 
   #isKnown(network: Network, words: Int32Array, at: number): boolean {

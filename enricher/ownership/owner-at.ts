@@ -7,10 +7,10 @@
  * before possible. A claim in doubt never names an owner, but it keeps a less certain one from being named, and so does
  * a possible claim of a more exact kind: rather silent than wrong.
  */
-import { Method } from '../../schemas/generated/common.ts';
+import { Method, type Workload } from '../../schemas/generated/common.ts';
 import { prefixMask } from './address.ts';
 import { methodOf, reporterOf } from './claims.ts';
-import { keyDetail } from './entries.ts';
+import { ENTRY_DOUBLES, ENTRY_INTS, HEAD_FROM, HEAD_META, HEAD_WORKLOAD, keyDetail } from './entries.ts';
 import type { Network } from './reporters.ts';
 import { type HistoryTables, NO_PORT } from './tables.ts';
 
@@ -36,6 +36,10 @@ const DOUBT = 0;
 const POSSIBLE = 1;
 const CERTAIN = 2;
 
+/** In place of a head's meta. */
+const NO_CLAIM = -1;
+const NO_HEAD = 0;
+
 /** Lists up to this long are scanned; longer ones are searched. */
 const SCAN_MAX = 8;
 
@@ -47,7 +51,6 @@ export class OwnerAt {
   level: Level = Level.none;
   /** Id in the workload table, -1: none. */
   workload = -1;
-  instance = -1;
   method: Method = Method.none;
   /** Since when the owner held it for certain, us; -1: none. Born as a double, so that its shape never changes. */
   sinceUs: number = Number.NaN;
@@ -87,6 +90,66 @@ export class OwnerFinder {
     timeUs: number,
     out: OwnerAt,
   ): void {
+    if (!this.#glance(whole, ofPort, timeUs, out)) this.findAll(network, words, at, whole, ofPort, timeUs, out);
+  }
+
+  /**
+   * The heads of the address and the port, where they answer by themselves: what is certain of an address leaves its
+   * prefixes nothing to say. False where they do not; `out` is as it was.
+   */
+  #glance(whole: number, ofPort: number, timeUs: number, out: OwnerAt): boolean {
+    const ofWhole = this.#headAt(whole, timeUs);
+    const ofThePort = this.#headAt(ofPort, timeUs);
+    if (ofWhole === NO_HEAD || ofThePort === NO_HEAD || (ofWhole & ofThePort) === NO_CLAIM) return false;
+    const { ints, doubles } = this.#history.entries;
+    const { confirmedUs, isSidecar } = this.#history.reporters;
+    let entry = ofThePort === NO_CLAIM ? whole : ofPort;
+    let meta = ofThePort === NO_CLAIM ? ofWhole : ofThePort;
+    out.service = methodOf(meta) === Method.service ? ints[ENTRY_INTS * entry + HEAD_WORKLOAD]! : -1;
+    out.reported = mayReport(meta) && isSidecar[reporterOf(meta)] === 1;
+    out.loUs = doubles[ENTRY_DOUBLES * entry + HEAD_FROM]!;
+    out.hiUs = confirmedUs[reporterOf(meta)]!;
+    if (ofThePort !== NO_CLAIM && ofWhole !== NO_CLAIM) {
+      // Two of a kind may contradict each other; of two kinds the more exact one names the owner.
+      if (RANK[methodOf(ofWhole)] === RANK[methodOf(ofThePort)]) return false;
+      const isService = methodOf(ofWhole) === Method.service;
+      if (isService) out.service = ints[ENTRY_INTS * whole + HEAD_WORKLOAD]!;
+      else if (mayReport(ofWhole) && isSidecar[reporterOf(ofWhole)] === 1) out.reported = true;
+      out.loUs = Math.max(out.loUs, doubles[ENTRY_DOUBLES * whole + HEAD_FROM]!);
+      out.hiUs = Math.min(out.hiUs, confirmedUs[reporterOf(ofWhole)]!);
+      if (RANK[methodOf(ofWhole)]! < RANK[methodOf(ofThePort)]!) {
+        entry = whole;
+        meta = ofWhole;
+      }
+    }
+    out.level = Level.certain;
+    out.workload = ints[ENTRY_INTS * entry + HEAD_WORKLOAD]!;
+    out.method = methodOf(meta) as Method;
+    out.sinceUs = doubles[ENTRY_DOUBLES * entry + HEAD_FROM]!;
+    out.claimed = true;
+    return true;
+  }
+
+  /** The meta of an entry's head where it is certain at that instant. `NO_CLAIM`: there is nothing on that key. */
+  #headAt(entry: number, timeUs: number): number {
+    if (entry < 0) return NO_CLAIM;
+    const { ints, doubles } = this.#history.entries;
+    const meta = ints[ENTRY_INTS * entry + HEAD_META]!;
+    if (meta === 0) return this.#history.entries.count(entry) === 0 ? NO_CLAIM : NO_HEAD;
+    if (timeUs < doubles[ENTRY_DOUBLES * entry + HEAD_FROM]!) return NO_HEAD;
+    return timeUs <= this.#history.reporters.confirmedUs[reporterOf(meta)]! ? meta : NO_HEAD;
+  }
+
+  /** As `find`, of all claims; `since` is of them. */
+  findAll(
+    network: Network,
+    words: Int32Array,
+    at: number,
+    whole: number,
+    ofPort: number,
+    timeUs: number,
+    out: OwnerAt,
+  ): void {
     this.#count = 0;
     out.loUs = Number.NEGATIVE_INFINITY;
     out.hiUs = Number.POSITIVE_INFINITY;
@@ -105,15 +168,16 @@ export class OwnerFinder {
   }
 
   /**
-   * Of the claims that `find` met last: since when `instance` held the address, -1 where they do not know. A local end's
-   * owner is known from the capture, and only this from the history.
+   * Of the claims that `findAll` met last: since when the instance of `workload` held the address, -1 where they do not
+   * know. A local end's owner is known from the capture, and only this from the history.
    */
-  since(instance: number): number {
-    const { claims } = this.#history;
+  since(workload: Workload): number {
+    const { claims, workloads } = this.#history;
     let sinceUs = -1;
     for (let i = 0; i < this.#count; i += 1) {
-      if (this.#sure[i] === DOUBT || this.#instanceOf(i) !== instance) continue;
-      const fromUs = claims.fromUs(this.#claim[i]!);
+      const claim = this.#claim[i]!;
+      if (this.#sure[i] === DOUBT || !workloads.isInstanceOf(claims.workload(claim), workload)) continue;
+      const fromUs = claims.fromUs(claim);
       if (sinceUs < 0 || fromUs < sinceUs) sinceUs = fromUs;
     }
     return sinceUs;
@@ -225,29 +289,26 @@ export class OwnerFinder {
 
   /** Mostly there is one claim: nothing to weigh against each other. */
   #take(out: OwnerAt): void {
-    const { claims, reporters, workloads } = this.#history;
+    const { claims, reporters } = this.#history;
     const claim = this.#claim[0]!;
     const sure = this.#sure[0]!;
     const meta = claims.meta(claim);
     const method = methodOf(meta);
     const isCertain = sure === CERTAIN;
     const isService = method === Method.service;
-    const mayReport = isCertain && !isService && method !== Method.prefix;
     const isNamed = sure !== DOUBT;
     const workload = isNamed ? claims.workload(claim) : -1;
     out.level = isCertain ? Level.certain : isNamed ? Level.possible : Level.none;
     out.workload = workload;
-    out.instance = isNamed ? workloads.instanceOf(workload) : -1;
     out.method = isNamed ? (method as Method) : Method.none;
     out.sinceUs = isNamed ? claims.fromUs(claim) : -1;
-    out.reported = mayReport && reporters.isSidecar[reporterOf(meta)] === 1;
+    out.reported = isCertain && mayReport(meta) && reporters.isSidecar[reporterOf(meta)] === 1;
     out.service = isCertain && isService ? workload : -1;
   }
 
   #decide(out: OwnerAt): void {
     out.level = Level.none;
     out.workload = -1;
-    out.instance = -1;
     out.method = Method.none;
     out.sinceUs = -1;
     out.reported = false;
@@ -263,14 +324,13 @@ export class OwnerFinder {
     }
     for (let i = 0; i < this.#count; i += 1) {
       if (this.#rank[i] !== rank || this.#sure[i] !== sure) continue;
-      const instance = this.#instanceOf(i);
-      if (out.instance >= 0 && instance !== out.instance) {
+      if (out.workload >= 0 && !this.#isOf(i, out.workload)) {
         out.level = sure === CERTAIN ? Level.conflict : Level.contested;
         return this.#clear(out);
       }
-      this.#name(i, instance, out);
+      this.#name(i, out);
     }
-    if (this.#isDisputed(rank, sure, out.instance)) {
+    if (this.#isDisputed(rank, sure, out.workload)) {
       out.level = Level.contested;
       return this.#clear(out);
     }
@@ -278,30 +338,28 @@ export class OwnerFinder {
   }
 
   /** Take claim `i` as the owner's, if it began before the one taken so far. */
-  #name(i: number, instance: number, out: OwnerAt): void {
+  #name(i: number, out: OwnerAt): void {
     const { claims } = this.#history;
     const claim = this.#claim[i]!;
     const fromUs = claims.fromUs(claim);
     const workload = claims.workload(claim);
     if (out.workload >= 0 && (fromUs > out.sinceUs || (fromUs === out.sinceUs && workload >= out.workload))) return;
     out.workload = workload;
-    out.instance = instance;
     out.method = methodOf(claims.meta(claim)) as Method;
     out.sinceUs = fromUs;
   }
 
   #clear(out: OwnerAt): void {
     out.workload = -1;
-    out.instance = -1;
     out.method = Method.none;
     out.sinceUs = -1;
   }
 
   /** A less sure claim that is more exact, or as exact as a possible one, speaks of somebody else. */
-  #isDisputed(rank: number, sure: number, instance: number): boolean {
+  #isDisputed(rank: number, sure: number, owner: number): boolean {
     for (let i = 0; i < this.#count; i += 1) {
       const isMoreExact = this.#rank[i]! < rank || (sure === POSSIBLE && this.#rank[i] === rank);
-      if (isMoreExact && this.#sure[i]! < CERTAIN && this.#instanceOf(i) !== instance) return true;
+      if (isMoreExact && this.#sure[i]! < CERTAIN && !this.#isOf(i, owner)) return true;
     }
     return false;
   }
@@ -324,7 +382,7 @@ export class OwnerFinder {
       const method = methodOf(meta);
       if (method === Method.service) {
         const workload = claims.workload(this.#claim[i]!);
-        if (services > 0 && this.#instanceOf(i) !== this.#history.workloads.instanceOf(out.service)) services = 2;
+        if (services > 0 && !this.#isOf(i, out.service)) services = 2;
         else services = Math.max(services, 1);
         if (out.service < 0 || workload < out.service) out.service = workload;
       } else if (method !== Method.prefix && reporters.isSidecar[reporterOf(meta)] === 1) out.reported = true;
@@ -332,9 +390,10 @@ export class OwnerFinder {
     if (services > 1) out.service = -1;
   }
 
-  #instanceOf(i: number): number {
+  /** Whether claim `i` names the instance of workload `owner`. */
+  #isOf(i: number, owner: number): boolean {
     const { claims, workloads } = this.#history;
-    return workloads.instanceOf(claims.workload(this.#claim[i]!));
+    return workloads.isSame(claims.workload(this.#claim[i]!), owner);
   }
 
   #grow(): void {
@@ -347,6 +406,12 @@ export class OwnerFinder {
     this.#rank = grown(this.#rank);
     this.#sure = grown(this.#sure);
   }
+}
+
+/** Whether a claim of that kind speaks of a holder whose own sidecar sees its connections. */
+function mayReport(meta: number): boolean {
+  const method = methodOf(meta);
+  return method !== Method.service && method !== Method.prefix;
 }
 
 /** The entry of the prefix of that length around an address, -1 without one. */

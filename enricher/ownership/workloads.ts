@@ -2,122 +2,216 @@
  * The workloads that claims name, each once, counted by the claims that name it and forgotten with the last.
  * An *instance* is what makes two workloads the same owner: its uid within its cluster where it has one, else all of it.
  * Reporters may know different things of one instance; those are two workloads of one instance.
+ *
+ * A million of them are some 80 MB: a row of numbers each, the texts of its own outside the heap, what it shares with
+ * others once. A `Workload` is made when it is asked for, and kept while it is asked for often.
+ *
+ *   ints | hash | references | who | where | uid place | uid length | instance place | instance length |
  */
 import type { Workload } from '../../schemas/generated/common.ts';
+import { hashText, TextStore } from './text-store.ts';
+import { isWhere, isWho, PartTable, whereOf, whoOf } from './workload-parts.ts';
 
-/** Free numbers, counted references, and a key each. */
-class Numbering {
-  readonly #byKey = new Map<string, number>();
-  readonly #keys: string[] = [];
-  readonly #references: number[] = [];
-  readonly #free: number[] = [];
-
-  get size(): number {
-    return this.#byKey.size;
-  }
-
-  find(key: string): number {
-    return this.#byKey.get(key) ?? -1;
-  }
-
-  /** The number of a key, with one reference more; `isNew` when it was not known. */
-  acquire(key: string): number {
-    const known = this.#byKey.get(key);
-    if (known !== undefined) {
-      this.#references[known]! += 1;
-      return known;
-    }
-    const id = this.#free.pop() ?? this.#keys.length;
-    this.#keys[id] = key;
-    this.#references[id] = 1;
-    this.#byKey.set(key, id);
-    return id;
-  }
-
-  retain(id: number): void {
-    this.#references[id]! += 1;
-  }
-
-  /** True when that was the last reference: the number is free now. */
-  release(id: number): boolean {
-    this.#references[id]! -= 1;
-    if (this.#references[id]! > 0) return false;
-    this.#byKey.delete(this.#keys[id]!);
-    this.#keys[id] = '';
-    this.#free.push(id);
-    return true;
-  }
-}
-
-/** Two workloads with the same key are the same owner. */
-export function instanceKey(workload: Workload): string {
-  if (workload.instanceUid !== '') return `${workload.cluster}\0${workload.instanceUid}`;
-  const { cluster, network, namespace, name, kind, instance, node } = workload;
-  return `${cluster}\0\0${network}\0${namespace}\0${name}\0${kind}\0${instance}\0${node}`;
-}
-
-/** Two workloads with the same key are equal in every field. */
-export function workloadKey(workload: Workload): string {
-  const w = workload;
-  const who = `${w.network}\0${w.cluster}\0${w.namespace}\0${w.name}\0${w.kind}\0${w.instance}\0${w.instanceUid}`;
-  const where = `${w.node}\0${w.region}\0${w.availabilityZone}\0${w.accountId}\0${w.vpcId}\0${w.subnetId}`;
-  return `${who}\0${where}\0${w.labels}`;
-}
+const INTS = 8;
+const HASH = 0;
+const REFERENCES = 1;
+const WHO = 2;
+const WHERE = 3;
+const UID = 4;
+const UID_LENGTH = 5;
+const INSTANCE = 6;
+const INSTANCE_LENGTH = 7;
+const CAPACITY_MIN = 128;
+/** Workloads that are kept as objects, of 250 bytes each; a power of two. */
+const OBJECTS = 1 << 17;
 
 export class WorkloadTable {
-  readonly #workloads = new Numbering();
-  readonly #instances = new Numbering();
-  readonly #values: (Workload | null)[] = [];
-  #instanceIds = new Int32Array(256);
-
   /** How many are known. */
-  get size(): number {
-    return this.#workloads.size;
-  }
+  size = 0;
+  #limit = 0;
+  #ints = new Int32Array(INTS * CAPACITY_MIN);
+  /** Open addressing: id + 1, 0: free. */
+  #index = new Int32Array(2 * CAPACITY_MIN);
+  readonly #free: number[] = [];
+  readonly #texts = new TextStore();
+  readonly #who = new PartTable();
+  readonly #where = new PartTable();
+  readonly #objects: (Workload | undefined)[] = [];
+  readonly #objectIds: number[] = [];
 
   /** The id of a workload, with one reference more. */
   acquire(workload: Workload): number {
-    const id = this.#workloads.acquire(workloadKey(workload));
-    if ((this.#values[id] ?? null) === null) {
-      this.#values[id] = workload;
-      if (id >= this.#instanceIds.length) {
-        const grown = new Int32Array(2 * this.#instanceIds.length);
-        grown.set(this.#instanceIds);
-        this.#instanceIds = grown;
-      }
-      this.#instanceIds[id] = this.#instances.acquire(instanceKey(workload));
+    const hash = instanceHash(workload);
+    const known = this.#find(workload, hash);
+    if (known >= 0) {
+      this.retain(known);
+      return known;
     }
+    const id = this.#free.pop() ?? this.#limit;
+    if (id === this.#limit) this.#limit += 1;
+    if (INTS * this.#limit > this.#ints.length) this.#growRows();
+    const ints = this.#ints;
+    const row = INTS * id;
+    ints[row + HASH] = hash;
+    ints[row + REFERENCES] = 1;
+    ints[row + WHO] = this.#who.acquire(whoOf(workload));
+    ints[row + WHERE] = this.#where.acquire(whereOf(workload));
+    ints[row + UID] = this.#texts.put(workload.instanceUid);
+    ints[row + UID_LENGTH] = this.#texts.length;
+    ints[row + INSTANCE] = this.#texts.put(workload.instance);
+    ints[row + INSTANCE_LENGTH] = this.#texts.length;
+    this.size += 1;
+    if (4 * this.size > 3 * this.#index.length) this.#growIndex();
+    this.#place(id);
     return id;
   }
 
   retain(id: number): void {
-    this.#workloads.retain(id);
+    this.#ints[INTS * id + REFERENCES]! += 1;
   }
 
   release(id: number): void {
-    if (!this.#workloads.release(id)) return;
-    this.#values[id] = null;
-    this.#instances.release(this.#instanceIds[id]!);
+    const ints = this.#ints;
+    const row = INTS * id;
+    ints[row + REFERENCES]! -= 1;
+    if (ints[row + REFERENCES]! > 0) return;
+    this.#unplace(id);
+    this.#who.release(ints[row + WHO]!);
+    this.#where.release(ints[row + WHERE]!);
+    this.#texts.release(ints[row + UID]!, ints[row + UID_LENGTH]!);
+    this.#texts.release(ints[row + INSTANCE]!, ints[row + INSTANCE_LENGTH]!);
+    const slot = id & (OBJECTS - 1);
+    if (this.#objectIds[slot] === id) this.#objects[slot] = undefined;
+    this.#free.push(id);
+    this.size -= 1;
   }
 
+  /** The workload with that id; the same object is given to all, and is not to be changed. */
   get(id: number): Workload {
-    return this.#values[id]!;
+    const slot = id & (OBJECTS - 1);
+    const kept = this.#objects[slot];
+    if (kept !== undefined && this.#objectIds[slot] === id) return kept;
+    const row = INTS * id;
+    const ints = this.#ints;
+    const who = this.#who.get(ints[row + WHO]!);
+    const where = this.#where.get(ints[row + WHERE]!);
+    const workload: Workload = {
+      network: who[0],
+      cluster: who[1],
+      namespace: who[2],
+      name: who[3],
+      kind: who[4],
+      instance: this.#texts.get(ints[row + INSTANCE]!, ints[row + INSTANCE_LENGTH]!),
+      instanceUid: this.#texts.get(ints[row + UID]!, ints[row + UID_LENGTH]!),
+      node: where[0],
+      region: where[1],
+      availabilityZone: where[2],
+      accountId: where[3],
+      vpcId: where[4],
+      subnetId: where[5],
+      labels: who[5],
+    };
+    while (this.#objects.length <= slot) {
+      this.#objects.push(undefined);
+      this.#objectIds.push(-1);
+    }
+    this.#objects[slot] = workload;
+    this.#objectIds[slot] = id;
+    return workload;
   }
 
-  /** The id of the workload with that `workloadKey`, -1 when no claim names it. */
-  find(key: string): number {
-    return this.#workloads.find(key);
+  /** The id of a workload that is equal in every text, -1 when no claim names it. */
+  find(workload: Workload): number {
+    return this.#find(workload, instanceHash(workload));
   }
 
-  /** The instance of a workload of the table. */
-  instanceOf(id: number): number {
-    return this.#instanceIds[id]!;
+  /** Whether two workloads of the table are the same owner. */
+  isSame(a: number, b: number): boolean {
+    if (a === b) return true;
+    if (this.#ints[INTS * a + HASH] !== this.#ints[INTS * b + HASH]) return false;
+    return isSameInstance(this.get(a), this.get(b));
   }
 
-  /** The instance of any workload, -1 when no claim names it. */
-  findInstance(workload: Workload): number {
-    return this.#instances.find(instanceKey(workload));
+  /** Whether a workload of the table and any other are the same owner. */
+  isInstanceOf(id: number, workload: Workload): boolean {
+    const row = INTS * id;
+    const uidLength = this.#ints[row + UID_LENGTH]!;
+    if (uidLength === 0 || workload.instanceUid === '') return isSameInstance(this.get(id), workload);
+    if (this.#who.get(this.#ints[row + WHO]!)[1] !== workload.cluster) return false;
+    return this.#texts.isEqual(this.#ints[row + UID]!, uidLength, workload.instanceUid);
   }
+
+  #find(workload: Workload, hash: number): number {
+    const index = this.#index;
+    const ints = this.#ints;
+    const mask = index.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const id = index[slot]! - 1;
+      if (id < 0) return -1;
+      if (ints[INTS * id] === hash && this.#isEqual(id, workload)) return id;
+    }
+  }
+
+  #isEqual(id: number, workload: Workload): boolean {
+    const row = INTS * id;
+    const ints = this.#ints;
+    return (
+      this.#texts.isEqual(ints[row + UID]!, ints[row + UID_LENGTH]!, workload.instanceUid) &&
+      this.#texts.isEqual(ints[row + INSTANCE]!, ints[row + INSTANCE_LENGTH]!, workload.instance) &&
+      isWho(this.#who.get(ints[row + WHO]!), workload) &&
+      isWhere(this.#where.get(ints[row + WHERE]!), workload)
+    );
+  }
+
+  #place(id: number): void {
+    const mask = this.#index.length - 1;
+    let slot = this.#ints[INTS * id]! & mask;
+    while (this.#index[slot] !== 0) slot = (slot + 1) & mask;
+    this.#index[slot] = id + 1;
+  }
+
+  #unplace(id: number): void {
+    const index = this.#index;
+    const mask = index.length - 1;
+    let slot = this.#ints[INTS * id]! & mask;
+    while (index[slot] !== id + 1) slot = (slot + 1) & mask;
+    // Close the hole: a later one moves up when its own place is at or before the hole.
+    for (let next = (slot + 1) & mask; index[next] !== 0; next = (next + 1) & mask) {
+      const home = this.#ints[INTS * (index[next]! - 1)]! & mask;
+      if (((next - home) & mask) < ((next - slot) & mask)) continue;
+      index[slot] = index[next]!;
+      slot = next;
+    }
+    index[slot] = 0;
+  }
+
+  #growIndex(): void {
+    const old = this.#index;
+    this.#index = new Int32Array(2 * old.length);
+    for (const place of old) if (place !== 0) this.#place(place - 1);
+  }
+
+  #growRows(): void {
+    const old = this.#ints;
+    this.#ints = new Int32Array(2 * old.length);
+    this.#ints.set(old);
+    // At once, and not when the collector finds it.
+    old.buffer.transfer(0);
+  }
+}
+
+/** Equal for two workloads that are the same owner. */
+function instanceHash(workload: Workload): number {
+  const { instanceUid, instance, name } = workload;
+  const h = instanceUid === '' ? hashText(name, hashText(instance, 17)) : hashText(instanceUid, 0x811c9dc5 | 0);
+  const mixed = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
+  return mixed ^ (mixed >>> 13);
+}
+
+function isSameInstance(a: Workload, b: Workload): boolean {
+  if (a.instanceUid !== b.instanceUid || a.cluster !== b.cluster) return false;
+  if (a.instanceUid !== '') return true;
+  return a.node === b.node && a.network === b.network && continues(a, b);
 }
 
 /** Whether an old epoch's claim and a new one's may be one: the same instance, called the same. */

@@ -11,7 +11,7 @@ test('a workload is known once, and forgotten with its last claim', () => {
   assert.equal(table.get(first).name, 'a');
   table.release(first);
   assert.equal(table.size, 0);
-  assert.equal(table.findInstance(workload('a')), -1);
+  assert.equal(table.find(workload('a')), -1);
   assert.equal(table.acquire(workload('b')), first, 'its number is free');
   assert.equal(table.get(first).name, 'b');
 });
@@ -22,15 +22,17 @@ test('one uid is one instance whatever it is called, within its cluster', () => 
   const named = table.acquire(workload('a', { name: 'checkout' }));
   const elsewhere = table.acquire(workload('a', { cluster: 'other' }));
   assert.notEqual(plain, named);
-  assert.equal(table.instanceOf(plain), table.instanceOf(named));
-  assert.notEqual(table.instanceOf(plain), table.instanceOf(elsewhere));
+  assert.equal(table.isSame(plain, named), true);
+  assert.equal(table.isSame(plain, elsewhere), false);
   table.release(plain);
-  assert.equal(table.findInstance(workload('a')), table.instanceOf(named));
+  assert.equal(table.isInstanceOf(named, workload('a')), true);
+  assert.equal(table.isInstanceOf(named, workload('a', { cluster: 'other' })), false);
 });
 
 test('without a uid everything counts', () => {
   const table = new WorkloadTable();
   const one = table.acquire(workload('a', { instanceUid: '' }));
   const two = table.acquire(workload('a', { instanceUid: '', node: 'n2' }));
-  assert.notEqual(table.instanceOf(one), table.instanceOf(two));
+  assert.equal(table.isSame(one, two), false);
+  assert.equal(table.isInstanceOf(one, workload('a', { instanceUid: '', labels: '{"v":2}' })), true);
 });
