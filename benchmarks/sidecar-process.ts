@@ -14,8 +14,8 @@ const START_MS = 20_000;
 
 export interface SidecarProcess {
   readonly pid: number;
-  /** Flow numbers that the log has, by its own metrics. */
-  delivered(): Promise<number>;
+  /** By its own metrics: flow numbers that the log has as rows, and as losses. */
+  delivered(): Promise<{ readonly rows: number; readonly lost: number }>;
   stop(): Promise<void>;
 }
 
@@ -60,9 +60,11 @@ export async function startSidecarProcess(
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const metrics = await startedAt(child);
-  const delivered = async (): Promise<number> => {
+  const delivered = async (): Promise<{ rows: number; lost: number }> => {
     const text = await (await fetch(`http://${metrics}/metrics`)).text();
-    return Number(/^weir_sidecar_flows_out_total (\d+)/m.exec(text)?.[1] ?? 0);
+    const total = (name: string): number =>
+      [...text.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\d+)`, 'gm'))].reduce((sum, [, n]) => sum + Number(n), 0);
+    return { rows: total('weir_sidecar_flows_out_total'), lost: total('weir_sidecar_flows_dropped_total') };
   };
   const stop = async (): Promise<void> => {
     const ended = once(child, 'exit');
