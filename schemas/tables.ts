@@ -162,7 +162,12 @@ const FLOW_MEASURES: readonly Column[] = [
     'The stream. (ring_id, flow_number) is unique in the table, and its gaps are in `losses`.',
   ),
   always('flow_number', 'bigint', 'id', 'Number in the stream.'),
-  maybe('connection_id', 'bigint', 'id', "The reporting kernel's socket cookie, one that it drew counting down as 2^52 + n; null in a merged row."),
+  maybe(
+    'connection_id',
+    'bigint',
+    'id',
+    "The reporting kernel's socket cookie, one that it drew counting down as 2^52 + n; null in a merged row.",
+  ),
   always('seeded', 'boolean', 'id', 'The connection is older than the capture.'),
   always('arrival_time', 'timestamp', 'id', "The raw log's append time; `dt` and `hour` are made from it."),
 ];
@@ -220,6 +225,8 @@ export const WORKLOAD_KINDS: readonly (readonly [kind: string, doc: string])[] =
   ['DaemonSet', 'Kubernetes.'],
   ['Job', 'Kubernetes: a Job of its own.'],
   ['CronJob', 'Kubernetes: by way of its Job.'],
+  ['ReplicaSet', 'Kubernetes: a ReplicaSet or ReplicationController of its own.'],
+  ['CustomResource', 'Kubernetes: what a custom controller made the pod for; the topmost of the chain of controllers.'],
   ['Pod', 'Kubernetes: a pod without an owner, or of an owner that is not known.'],
   ['SystemdUnit', 'A unit of systemd.'],
   ['Container', 'A container outside Kubernetes.'],

@@ -241,9 +241,9 @@ JOIN oriented ON oriented.reporter_node = a.reporter_node AND oriented.connectio
 }
 
 /**
- * Pairing without a self-join, and with the few columns that it looks at: of one tuple, the ends in the order of their beginning; an end belongs to the one before it
- * when that is the other end, still lived a second ago (clocks differ), and is nearer than the one after. At most two ends
- * make a connection, also where the tuple is used again at once.
+ * Pairing without a self-join, and with the few columns that it looks at: of one tuple, the ends in the order of their
+ * beginning; an end belongs to the one before it when that is the other end, still lived a second ago (clocks differ),
+ * and is nearer than the one after. At most two ends make a connection, also where the tuple is used again at once.
  */
 export const connectionEnds: View = {
   name: 'connection_ends',
