@@ -131,6 +131,7 @@ export class FlowPipeline {
       this.#held -= rows + lossesFlows(losses);
     }
     this.#release();
+    meter.set('weir_sidecar_flows_held', this.#held);
   }
 
   /** Rows to seal now, 0 for losses alone, null when nothing is due. */
