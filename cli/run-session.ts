@@ -27,7 +27,7 @@ export interface RunPlan {
   readonly recording: string | null;
 }
 
-/** Status 3 where something captured waits in the log for the next run. WEIR_SIDECAR_*, WEIR_TRANSPORT_*, WEIR_SINK_*. */
+/** Status 3 where something captured could not be delivered, or waits in the log for the next run. WEIR_SIDECAR_*, WEIR_TRANSPORT_*, WEIR_SINK_*. */
 export async function runSession(folder: DataFolder, { config, signal }: Invocation, plan: RunPlan): Promise<Status> {
   refuseSpool(config);
   const logger = createLogger(config);
@@ -49,8 +49,11 @@ export async function runSession(folder: DataFolder, { config, signal }: Invocat
       last.stop();
       view.close();
     }
-    printSummary(folder, config['lake.uri'], figuresOf(meter, 0), whole);
-    return whole ? 0 : 3;
+    // A lake without room leaves what it was given in the log; a log without room leaves it in the ring.
+    whole &&= meter.total('weir_sink_flows_dropped_total', { reason: 'left_in_the_log' }) === 0;
+    const figures = figuresOf(meter, 0);
+    printSummary(folder, config['lake.uri'], figures, whole);
+    return whole && figures.held.sidecar === 0 ? 0 : 3;
   } finally {
     await log.close();
     await server.close();
