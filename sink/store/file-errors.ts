@@ -16,7 +16,8 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 /** Anything that is not listed may pass (EIO, EMFILE, ENOENT of a folder just removed): it is tried again. */
 export function fromFileSystem(error: unknown, what: string, where: string): WeirError {
   const code = (error instanceof Error && CODES[(error as NodeJS.ErrnoException).code ?? '']) || undefined;
-  return fromUnknown(error, code ?? 'WEIR_SINK_STORE_UNAVAILABLE', `cannot ${what} in ${where}`, { where });
+  const mend = code === 'WEIR_SINK_STORE_FULL' ? 'the disk is full, free space there: ' : '';
+  return fromUnknown(error, code ?? 'WEIR_SINK_STORE_UNAVAILABLE', `${mend}cannot ${what} in ${where}`, { where });
 }
 
 export function isFileSystemError(error: unknown, ...codes: string[]): boolean {
