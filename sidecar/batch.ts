@@ -3,10 +3,10 @@
  * Pure but for the stream's own numbers: the same rows and losses give the same bytes.
  */
 import { RAW_MESSAGE_BYTES_MAX } from '../contract/limits.ts';
-import type { Loss } from '../schemas/generated/common.ts';
+import { Method, type Loss } from '../schemas/generated/common.ts';
 import { encodeRawBatch } from '../schemas/generated/flows-raw-v1.ts';
 import { CONTENT_TYPE_AVRO_SINGLE_OBJECT, HEADER, type OutgoingMessage } from '../transport/log.ts';
-import type { CapturedColumns } from './captured-columns.ts';
+import { NO_OWNER, type CapturedColumns } from './captured-columns.ts';
 import { fillDictionaries } from './dictionary.ts';
 import type { OwnerTable } from './owners.ts';
 
@@ -37,12 +37,24 @@ export function streamOf(ringId: string, partition: number): string {
 export class BatchStream {
   readonly #identity: StreamIdentity;
   readonly #bytesMax: number;
-  #seq = 0;
-  #next = 0;
+  #seq: number;
+  #next: number;
 
-  constructor(identity: StreamIdentity, bytesMax: number = RAW_MESSAGE_BYTES_MAX) {
+  /** `from`: where an earlier process has left the stream. */
+  constructor(
+    identity: StreamIdentity,
+    bytesMax: number = RAW_MESSAGE_BYTES_MAX,
+    from: { readonly seq: number; readonly next: number } = { seq: 0, next: 0 },
+  ) {
     this.#identity = identity;
     this.#bytesMax = bytesMax;
+    this.#seq = from.seq;
+    this.#next = from.next;
+  }
+
+  /** Of the batch to come. */
+  get seq(): number {
+    return this.#seq;
   }
 
   /** Flow numbers given out. */
@@ -69,23 +81,59 @@ export class BatchStream {
       told = [];
       value = this.#encode(columns, taken, told, owners);
     }
+    return this.#sealed(columns, taken, told, value, nowUs);
+  }
+
+  /**
+   * As `seal`, for a batch whose numbers stand: exactly these rows and losses. Where other names make it too large for a
+   * message, it goes without processes and partners.
+   */
+  sealPlanned(
+    columns: CapturedColumns,
+    rows: number,
+    losses: readonly Loss[],
+    owners: OwnerTable,
+    nowUs: number,
+  ): SealedBatch {
+    let value = this.#encode(columns, rows, losses, owners);
+    if (value.length > this.#bytesMax) {
+      columns.partner.fill(NO_OWNER, 0, rows);
+      columns.remoteMethod.fill(Method.none, 0, rows);
+      columns.pid.fill(0, 0, rows);
+      columns.comm.fill(0, 0, 16 * rows);
+      value = this.#encode(columns, rows, losses, owners);
+    }
+    return this.#sealed(columns, rows, losses, value, nowUs);
+  }
+
+  #sealed(
+    columns: CapturedColumns,
+    rows: number,
+    losses: readonly Loss[],
+    value: Uint8Array,
+    nowUs: number,
+  ): SealedBatch {
     const first = this.#next;
-    const next = first + taken + lossesFlows(told);
+    const next = first + numbersOf(columns, rows) + lossesFlows(losses);
     const seq = this.#seq++;
     this.#next = next;
-    const message = this.#message(value, seq, first, next, columns, taken, nowUs);
-    return { message, seq, first, next, rows: taken, losses: told };
+    const message = this.#message(value, seq, first, next, columns, rows, nowUs);
+    return { message, seq, first, next, rows, losses };
   }
 
   #encode(columns: CapturedColumns, rows: number, losses: readonly Loss[], owners: OwnerTable): Uint8Array {
     const { cluster, network, node, stream } = this.#identity;
     const { workloads, processes } = fillDictionaries(columns, rows, owners);
-    for (let row = 0; row < rows; row++) columns.numberOffset[row] = row;
+    let offset = 0;
+    for (let row = 0; row < rows; row++) {
+      columns.numberOffset[row] = offset;
+      offset += columns.numbers[row]!;
+    }
     const { length } = columns;
     columns.length = rows;
     try {
       const first = this.#next;
-      const next = first + rows + lossesFlows(losses);
+      const next = first + offset + lossesFlows(losses);
       const header = { cluster, network, node, ring: stream, seq: this.#seq, first, next };
       return encodeRawBatch({ ...header, losses, workloads, processes, flows: columns });
     } finally {
@@ -125,6 +173,13 @@ export class BatchStream {
       },
     };
   }
+}
+
+/** Flow numbers that the first `rows` rows stand for. */
+export function numbersOf(columns: CapturedColumns, rows: number): number {
+  let sum = 0;
+  for (let row = 0; row < rows; row++) sum += columns.numbers[row]!;
+  return sum;
 }
 
 export function lossesFlows(losses: readonly Loss[]): number {

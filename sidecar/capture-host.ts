@@ -1,5 +1,5 @@
 /** What capture needs of a machine, read from /proc and /sys: BTF, a cgroup v2 hierarchy, rights, bpffs. */
-import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fromUnknown, WeirError } from '../contract/errors.ts';
 
@@ -56,6 +56,27 @@ export function requireBpffs(pinPath: string): void {
   if (type >>> 0 === BPF_FS_MAGIC) return;
   const what = `${folder} is not on a bpffs, so the capture cannot be pinned; as root: ${MOUNT_BPFFS}`;
   throw new WeirError('WEIR_SIDECAR_LOAD_FAILED', what, where);
+}
+
+/** The process that holds the lock (flock) on an inode, in the text of /proc/locks; null when there is none. */
+export function holderOf(procLocks: string, major: number, minor: number, inode: bigint): number | null {
+  const hex = (n: number): string => n.toString(16).padStart(2, '0');
+  const where = `${hex(major)}:${hex(minor)}:${inode}`;
+  for (const line of procLocks.split('\n')) {
+    const [, type, , , pid, file] = line.split(/\s+/);
+    if (type === 'FLOCK' && file === where) return Number(pid);
+  }
+  return null;
+}
+
+/** The process that holds the lock on a folder, null when nobody does or it cannot be told. */
+export function lockHolder(folder: string): number | null {
+  if (!existsSync(folder) || !existsSync('/proc/locks')) return null;
+  const { dev, ino } = statSync(folder, { bigint: true });
+  // glibc's gnu_dev_major and gnu_dev_minor.
+  const major = Number(((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn));
+  const minor = Number((dev & 0xffn) | ((dev >> 12n) & ~0xffn));
+  return holderOf(readFileSync('/proc/locks', 'utf8'), major, minor, ino);
 }
 
 /** Fails: WEIR_SIDECAR_NO_BTF. */

@@ -19,6 +19,10 @@ export class CapturedColumns extends RawFlowColumns {
   comm: Uint8Array;
   /** Index in the OwnerTable, NO_OWNER: the cgroup says nothing (yet). */
   owner: Int32Array;
+  /** Ring position after the record; in a merged row, after the last of them. */
+  ringEnd: Float64Array;
+  /** When it was read from the ring; in a merged row, the first of them. */
+  readMs: Float64Array;
   /** Owner of the other end where that is on this machine, else NO_OWNER. */
   partner: Int32Array;
 
@@ -30,6 +34,8 @@ export class CapturedColumns extends RawFlowColumns {
     this.userId = new Float64Array(capacity);
     this.comm = new Uint8Array(16 * capacity);
     this.owner = new Int32Array(capacity);
+    this.ringEnd = new Float64Array(capacity);
+    this.readMs = new Float64Array(capacity);
     this.partner = new Int32Array(capacity);
   }
 
@@ -41,6 +47,8 @@ export class CapturedColumns extends RawFlowColumns {
     this.userId = grownFloat64(this.userId, capacity);
     this.comm = grownUint8(this.comm, 16 * capacity);
     this.owner = grownInt32(this.owner, capacity);
+    this.ringEnd = grownFloat64(this.ringEnd, capacity);
+    this.readMs = grownFloat64(this.readMs, capacity);
     this.partner = grownInt32(this.partner, capacity);
   }
 

@@ -34,8 +34,11 @@ export interface ListenEvent {
 export interface Decoded {
   /** Rows added to the columns. */
   rows: number;
-  /** Records that cannot be: of another size, or with impossible values (WEIR_SIDECAR_RECORD_INVALID). Lost flows. */
-  invalid: number;
+  /**
+   * Ring positions after records that cannot be: of another size, or with impossible values
+   * (WEIR_SIDECAR_RECORD_INVALID). Each is a lost flow.
+   */
+  invalid: number[];
   /** In ring order. */
   listens: ListenEvent[];
 }
@@ -57,28 +60,36 @@ const COOKIE_REVERSE: number = 2 ** 52;
  * Layout: schemas/generated/record-offsets.ts, each record after its u32 length and u32 zero.
  * Units: boot clock ns in, us since 1970 out; jiffies in, us out; absent is -1.
  * Owner: the caller keeps `bytes`, which begin at a multiple of 4. Allocates: one object per listen record, nothing per flow.
+ * `end` is the ring's position after `bytes`, which are a stretch of it: each row gets its own.
  * Fails: never; a record that cannot be is counted, and where a length leads out of the bytes the rest is one such record.
  */
-export function decodeRing(bytes: Uint8Array, clock: RecordClock, columns: CapturedColumns): Decoded {
-  const result: Decoded = { rows: 0, invalid: 0, listens: [] };
+export function decodeRing(
+  bytes: Uint8Array,
+  clock: RecordClock,
+  columns: CapturedColumns,
+  end: number = bytes.length,
+): Decoded {
+  const result: Decoded = { rows: 0, invalid: [], listens: [] };
+  const begin = end - bytes.length;
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
   columns.ensure(columns.length + Math.floor(bytes.length / (FRAME_BYTES + FLOW_RECORD.bytes)));
   let at = 0;
   while (at + FRAME_BYTES <= bytes.length) {
     const length = words[at >> 2]!;
     const record = at + FRAME_BYTES;
+    const next = record + ((length + 7) & ~7);
     if (length === 0 || length > bytes.length - record) break;
     if (length === FLOW_RECORD.bytes && decodeFlow(bytes, words, record, clock, columns, columns.length)) {
-      columns.length++;
+      columns.ringEnd[columns.length++] = begin + next;
       result.rows++;
     } else if (length === LISTEN_RECORD.bytes) {
       result.listens.push(decodeListen(bytes, words, record, clock));
     } else {
-      result.invalid++;
+      result.invalid.push(begin + next);
     }
-    at = record + ((length + 7) & ~7);
+    at = next;
   }
-  if (at < bytes.length) result.invalid++;
+  if (at < bytes.length) result.invalid.push(end);
   return result;
 }
 

@@ -1,10 +1,11 @@
 /**
- * Ring -> columns -> batches -> raw log. Holds rows until their batch is acknowledged only in the ring itself: what is
- * read is released there once it and everything before it is durable, so a full log backs up into the ring.
+ * Ring -> columns -> batches -> raw log. A batch is the records of a stretch of the ring, so its numbers follow from the
+ * ring alone. What is read is released there once it and everything before it is durable, so a full log backs up into
+ * the ring; and where the ring is pinned, the plan of every batch is beside it before the batch is sent.
  */
 import { RAW_MESSAGE_BYTES_MAX } from '../contract/limits.ts';
 import { CapturedColumns, NO_OWNER } from './captured-columns.ts';
-import { BatchStream, lossesFlows, streamOf } from './batch.ts';
+import { BatchStream, lossesFlows, streamOf, type SealedBatch } from './batch.ts';
 import { decodeRing, type ListenEvent } from './decode.ts';
 import type { SourceStart } from './flow-source.ts';
 import type { HostSnapshot } from './host-view.ts';
@@ -15,35 +16,35 @@ import type { SidecarOptions } from './options.ts';
 import { OWNERS_MAX, OwnerTable } from './owners.ts';
 import { Pairing } from './pair.ts';
 import { PairMemory } from './pair-memory.ts';
+import { dropsIn, encodePlan, PLAN_BATCHES_MAX, type Plan, type PlannedBatch } from './plan.ts';
+import { RefusedRecords } from './refused-records.ts';
 import { OlderRoles } from './roles.ts';
 import type { Sender } from './sender.ts';
+import { Unacknowledged } from './unacknowledged.ts';
 
 /** Read from the ring at once: about 1,000 records. */
 const READ_BYTES = 256 * 1024;
 /** Rows that wait for a batch; at 400 bytes each, 7 MB. */
 const ROWS_WAITING_MAX = 16_384;
-/** Sealed batches that wait for the log. */
-const BATCHES_WAITING_MAX = 4;
+/** Messages of batches that wait for the log. */
+const MESSAGES_BYTES_MAX: number = 8 * 1024 * 1024;
 /** How long a row waits for the row of the other end. */
 const PAIR_MS = 200;
 
-interface Chunk {
-  /** Rows read with it and before it, since the start. */
-  readonly rowsEnd: number;
-  readonly position: number;
-  readonly readMs: number;
-}
-
-interface Sent {
-  readonly rowsEnd: number;
-  readonly rows: number;
-  readonly losses: readonly Loss[];
-  readonly oldestUs: number;
+export interface FlowPipelineParts {
+  readonly options: SidecarOptions;
+  readonly start: SourceStart;
+  readonly partition: number;
+  /** What an earlier process of this ring has left, or null. */
+  readonly plan: Plan | null;
+  readonly sender: Sender;
+  readonly nowMs: number;
 }
 
 export class FlowPipeline {
   readonly #options: SidecarOptions;
   readonly #start: SourceStart;
+  readonly #partition: number;
   readonly #sender: Sender;
   readonly #stream: BatchStream;
   readonly #buffer = new Uint8Array(READ_BYTES);
@@ -52,25 +53,38 @@ export class FlowPipeline {
   readonly #pairing = new Pairing(this.#memory);
   readonly #roles = new OlderRoles();
   readonly #losses: LossLedger;
-  readonly #chunks: Chunk[] = [];
-  readonly #sent: Sent[] = [];
+  readonly #refused = new RefusedRecords();
+  readonly #sent = new Unacknowledged();
   #owners: OwnerTable;
   #sockets: LocalSockets | null = null;
   #snapshot: HostSnapshot | null = null;
-  #rowsRead = 0;
-  #rowsSealed = 0;
-  #rowsDone = 0;
+  /** Positions in the ring: what is before the first is in batches, what is before the second was read. */
+  #sealedTo: number;
+  #readTo: number;
+  #releasedTo = 0;
+  /** Kernel drops in batches. */
+  #told: number;
   #lossesSinceMs: number | null = null;
   #held = 0;
+  #planning: boolean;
 
-  constructor(options: SidecarOptions, start: SourceStart, partition: number, sender: Sender, nowMs: number) {
+  constructor({ options, start, partition, plan, sender, nowMs }: FlowPipelineParts) {
     this.#options = options;
     this.#start = start;
+    this.#partition = partition;
     this.#sender = sender;
     this.#owners = new OwnerTable(options.host);
-    this.#losses = new LossLedger(nowMs * 1000);
+    this.#told = plan?.told ?? 0;
+    this.#sealedTo = plan?.position ?? 0;
+    this.#readTo = 0;
+    this.#losses = new LossLedger(
+      nowMs * 1000,
+      this.#told + dropsIn(plan?.batches.flatMap((batch) => batch.losses) ?? []),
+    );
+    this.#planning = true;
     const { cluster, network, node } = options;
-    this.#stream = new BatchStream({ cluster, network, node, stream: streamOf(start.ringId, partition) });
+    const identity = { cluster, network, node, stream: streamOf(start.ringId, partition) };
+    this.#stream = new BatchStream(identity, RAW_MESSAGE_BYTES_MAX, plan ?? undefined);
   }
 
   /** Take what the last scan saw of this machine. */
@@ -79,28 +93,35 @@ export class FlowPipeline {
     this.#sockets = new LocalSockets(snapshot, this.#owners, this.#sockets);
   }
 
+  /** Rows and losses that no batch has yet. */
+  get isSealed(): boolean {
+    return this.#columns.length === 0 && this.#losses.flows === 0 && this.#refused.length === 0;
+  }
+
+  /**
+   * Once, before anything else is read: send again what an earlier process has planned, from the same stretches of the
+   * ring and under the same numbers. Also where nothing was planned: from now on there is a plan.
+   */
+  resume(batches: readonly PlannedBatch[], nowMs: number): readonly ListenEvent[] {
+    const listens: ListenEvent[] = [];
+    const end = batches.at(-1)?.end ?? this.#sealedTo;
+    while (this.#readTo < end && this.#readOnce(nowMs, listens));
+    for (const batch of batches) this.#repeat(batch, nowMs);
+    this.#settle();
+    return listens;
+  }
+
   /** Read the ring until it is empty or no more may be held. Returns the listen records and whether it is empty. */
   read(nowMs: number): { readonly listens: readonly ListenEvent[]; readonly drained: boolean } {
     const listens: ListenEvent[] = [];
     let drained = false;
-    while (this.#columns.length < ROWS_WAITING_MAX && this.#sender.waiting < BATCHES_WAITING_MAX) {
-      const { bytes, position } = this.#options.source.read(this.#buffer);
-      if (bytes === 0) {
-        drained = true;
-        break;
-      }
-      const before = this.#columns.length;
-      const decoded = decodeRing(this.#buffer.subarray(0, bytes), this.#start, this.#columns);
-      this.#owners.assign(this.#columns, before);
-      for (const listen of decoded.listens) listens.push(listen);
-      this.#rowsRead += decoded.rows;
-      this.#chunks.push({ rowsEnd: this.#rowsRead, position, readMs: nowMs });
-      this.#invalid(decoded.invalid, nowMs);
-      this.#count(decoded.rows + decoded.invalid);
-    }
+    while (this.#columns.length < ROWS_WAITING_MAX && !drained) drained = !this.#readOnce(nowMs, listens);
     this.#count(this.#losses.observe(this.#options.source.counters(), nowMs * 1000));
     if (this.#losses.flows > 0) this.#lossesSinceMs ??= nowMs;
-    this.#release();
+    if (this.#columns.length === 0 && this.#refused.length === 0 && this.#sealedTo < this.#readTo) {
+      this.#sealedTo = this.#readTo;
+      this.#settle();
+    }
     this.#gauges(nowMs);
     return { listens, drained };
   }
@@ -110,65 +131,160 @@ export class FlowPipeline {
     for (let rows = this.#dueRows(nowMs); rows !== null; rows = this.#dueRows(nowMs)) this.#seal(rows, nowMs);
   }
 
-  /** The end of the stream: everything that is here, and always a last batch with the total. */
+  /** Seal and send everything that there is room for, however young. */
+  flushAll(nowMs: number): void {
+    while (!this.isSealed && this.#mayHold) {
+      this.#seal(Math.min(this.#columns.length, this.#options.batchFlows), nowMs);
+    }
+  }
+
+  /** The end of the stream: everything that is here, and always a last batch with the total. No plan from here on. */
   finish(nowMs: number): void {
-    const { batchFlows } = this.#options;
+    this.#planning = false;
     do {
-      this.#seal(Math.min(this.#columns.length, batchFlows), nowMs);
-    } while (this.#columns.length > 0 || this.#losses.flows > 0);
+      this.#seal(Math.min(this.#columns.length, this.#options.batchFlows), nowMs);
+    } while (!this.isSealed);
   }
 
   /** The sender's word that the oldest `count` batches are durable. */
   acknowledged(count: number): void {
     const { meter } = this.#options;
-    for (const { rowsEnd, rows, losses } of this.#sent.splice(0, count)) {
-      this.#rowsDone = rowsEnd;
+    for (const { first, next, losses } of this.#sent.take(count)) {
       meter.add('weir_sidecar_batches_total', 1);
-      meter.add('weir_sidecar_flows_out_total', rows);
+      meter.add('weir_sidecar_flows_out_total', next - first - lossesFlows(losses));
       for (const { reason, flows, intentional } of losses) {
         meter.add('weir_sidecar_flows_dropped_total', flows, { reason, intentional: String(intentional) });
       }
-      this.#held -= rows + lossesFlows(losses);
+      this.#held -= next - first;
     }
-    this.#release();
+    this.#settle();
     meter.set('weir_sidecar_flows_held', this.#held);
+  }
+
+  get #mayHold(): boolean {
+    return this.#sent.length < PLAN_BATCHES_MAX && this.#sent.bytes < MESSAGES_BYTES_MAX;
+  }
+
+  /** False when the ring had nothing. */
+  #readOnce(nowMs: number, listens: ListenEvent[]): boolean {
+    const { bytes, position } = this.#options.source.read(this.#buffer);
+    this.#readTo = position;
+    if (bytes === 0) return false;
+    const columns = this.#columns;
+    const before = columns.length;
+    const decoded = decodeRing(this.#buffer.subarray(0, bytes), this.#start, columns, position);
+    columns.readMs.fill(nowMs, before, columns.length);
+    for (const listen of decoded.listens) listens.push(listen);
+    // After an adoption: delivered by the process that died before it could release them.
+    const seen = before > 0 ? 0 : rowsUpTo(columns, this.#sealedTo);
+    if (seen > 0) columns.dropFirst(seen);
+    this.#owners.assign(columns, before);
+    const refused = decoded.invalid.filter((end) => end > this.#sealedTo);
+    if (refused.length > 0) {
+      this.#refused.add(refused, nowMs);
+      const context = { code: 'WEIR_SIDECAR_RECORD_INVALID', records: refused.length };
+      this.#options.logger.warn(context, 'ring records refused');
+    }
+    this.#count(decoded.rows - seen + refused.length);
+    return true;
   }
 
   /** Rows to seal now, 0 for losses alone, null when nothing is due. */
   #dueRows(nowMs: number): number | null {
     const { batchFlows, batchAgeMs } = this.#options;
-    if (this.#sender.waiting >= BATCHES_WAITING_MAX) return null;
+    if (!this.#mayHold) return null;
     const waiting = this.#columns.length;
     if (waiting >= batchFlows) return batchFlows;
-    const oldest = this.#chunks.find(({ rowsEnd }) => rowsEnd > this.#rowsSealed);
-    if (waiting > 0 && oldest !== undefined && oldest.readMs + batchAgeMs <= nowMs) return this.#paired(nowMs);
-    const lossesDue = this.#lossesSinceMs !== null && this.#lossesSinceMs + batchAgeMs <= nowMs;
-    return lossesDue && this.#losses.flows > 0 ? this.#paired(nowMs) : null;
+    const rows = this.#paired(nowMs);
+    if (rows > 0 && this.#columns.readMs[0]! + batchAgeMs <= nowMs) return rows;
+    const lossesMs = Math.min(this.#lossesSinceMs ?? Infinity, waiting === 0 ? this.#refused.sinceMs : Infinity);
+    return lossesMs + batchAgeMs <= nowMs ? rows : null;
   }
 
   /** Rows that have waited for their partners. */
   #paired(nowMs: number): number {
-    const last = this.#chunks.findLast(({ readMs }) => readMs + PAIR_MS <= nowMs);
-    return last === undefined ? 0 : Math.max(0, last.rowsEnd - this.#rowsSealed);
+    const { readMs, length } = this.#columns;
+    let rows = length;
+    while (rows > 0 && readMs[rows - 1]! + PAIR_MS > nowMs) rows--;
+    return rows;
   }
 
   #seal(rows: number, nowMs: number): void {
+    const columns = this.#columns;
+    const begin = this.#sealedTo;
+    const whole = this.#endOf(rows);
+    const losses = [...this.#losses.entries(), ...this.#refused.lossesUpTo(whole)];
+    this.#attribute(rows);
+    const batch = this.#stream.seal(columns, rows, losses, this.#owners, nowMs * 1000);
+    const end = batch.rows === rows ? whole : columns.ringEnd[batch.rows - 1]!;
+    if (batch.losses.length === losses.length) {
+      this.#losses.clear();
+      this.#lossesSinceMs = null;
+      this.#refused.dropUpTo(whole);
+    }
+    this.#send(batch, begin, end);
+  }
+
+  /** A batch whose numbers stand in the plan. */
+  #repeat({ end, rows, losses }: PlannedBatch, nowMs: number): void {
+    const begin = this.#sealedTo;
+    const found = Math.min(rows, rowsUpTo(this.#columns, end));
+    const told = this.#refused.dropUpTo(end);
+    const missing = rows - found;
+    // Nobody but a damaged ring, or a version that refuses more records, gets here.
+    if (missing > 0) this.#options.logger.error({ missing, end }, 'planned records are not in the ring');
+    this.#attribute(found);
+    const all = withInvalid(losses, missing, nowMs * 1000);
+    const batch = this.#stream.sealPlanned(this.#columns, found, all, this.#owners, nowMs * 1000);
+    this.#count(batch.next - batch.first - found - told);
+    this.#send(batch, begin, end);
+  }
+
+  #attribute(rows: number): void {
     const columns = this.#columns;
     this.#owners.assign(columns, 0);
     this.#pairing.match(columns, this.#sockets);
     this.#pairing.settle(columns, rows, this.#sockets);
     if (this.#sockets !== null) this.#roles.infer(columns, rows, this.#sockets);
-    const batch = this.#stream.seal(columns, rows, this.#losses.entries(), this.#owners, nowMs * 1000);
-    if (lossesFlows(batch.losses) === this.#losses.flows) {
-      this.#losses.clear();
-      this.#lossesSinceMs = null;
-    }
-    this.#rowsSealed += batch.rows;
-    const oldestUs = batch.rows > 0 ? columns.endUs[0]! : nowMs * 1000;
-    this.#sent.push({ rowsEnd: this.#rowsSealed, rows: batch.rows, losses: batch.losses, oldestUs });
-    columns.dropFirst(batch.rows);
-    this.#sender.enqueue([batch.message]);
+  }
+
+  /** Plan, then send. */
+  #send(batch: SealedBatch, begin: number, end: number): void {
+    const { seq, first, next, rows, losses, message } = batch;
+    const columns = this.#columns;
+    const oldestUs = rows > 0 ? columns.endUs[0]! : (losses[0]?.intervalStartUs ?? Infinity);
+    const toldBefore = this.#told;
+    const bytes = message.value.length;
+    this.#sealedTo = end;
+    this.#told += dropsIn(losses);
+    this.#sent.push({ seq, first, next, begin, end, rows, losses, toldBefore, oldestUs, bytes, inRing: true });
+    columns.dropFirst(rows);
+    this.#settle();
+    this.#sender.enqueue([message]);
     if (this.#owners.size > OWNERS_MAX) this.#renewOwners();
+  }
+
+  /** The ring position that a batch of the first `rows` rows ends at. */
+  #endOf(rows: number): number {
+    if (rows === this.#columns.length) return this.#readTo;
+    return rows === 0 ? this.#sealedTo : this.#columns.ringEnd[rows - 1]!;
+  }
+
+  /** First the plan, then the ring's room: whoever dies in between has left a plan that begins after the ring does. */
+  #settle(): void {
+    const { source } = this.#options;
+    const plan = this.#sent.plan({
+      partition: this.#partition,
+      seq: this.#stream.seq,
+      next: this.#stream.next,
+      position: this.#sealedTo,
+      told: this.#told,
+    });
+    if (this.#planning) source.pinned?.writeJournal(encodePlan(plan));
+    const position = Math.min(plan.position, this.#readTo);
+    if (position <= this.#releasedTo) return;
+    source.release(position);
+    this.#releasedTo = position;
   }
 
   /** Owners are numbered anew, and what remembers the old numbers forgets them. */
@@ -184,12 +300,6 @@ export class FlowPipeline {
     if (this.#snapshot !== null) this.see(this.#snapshot);
   }
 
-  #invalid(records: number, nowMs: number): void {
-    if (records === 0) return;
-    this.#losses.addInvalid(records, nowMs * 1000);
-    this.#options.logger.warn({ code: 'WEIR_SIDECAR_RECORD_INVALID', records }, 'ring records refused');
-  }
-
   /** Flow numbers that came in. */
   #count(flows: number): void {
     if (flows === 0) return;
@@ -197,20 +307,29 @@ export class FlowPipeline {
     this.#options.meter.add('weir_sidecar_flows_in_total', flows);
   }
 
-  #release(): void {
-    let position: number | null = null;
-    while (this.#chunks[0] !== undefined && this.#chunks[0].rowsEnd <= this.#rowsDone) {
-      position = this.#chunks.shift()!.position;
-    }
-    if (position !== null) this.#options.source.release(position);
-  }
-
   #gauges(nowMs: number): void {
     const { meter } = this.#options;
-    const oldestUs = this.#sent[0]?.oldestUs ?? (this.#columns.length > 0 ? this.#columns.endUs[0]! : null);
+    const oldestUs = this.#sent.oldestUs ?? (this.#columns.length > 0 ? this.#columns.endUs[0]! : Infinity);
     meter.set('weir_sidecar_flows_held', this.#held);
-    meter.set('weir_sidecar_lag_seconds', oldestUs === null ? 0 : Math.max(0, nowMs / 1000 - oldestUs / 1e6));
+    meter.set('weir_sidecar_lag_seconds', Number.isFinite(oldestUs) ? Math.max(0, nowMs / 1000 - oldestUs / 1e6) : 0);
   }
+}
+
+/** Rows at the front whose records end at `position` or before. */
+function rowsUpTo(columns: CapturedColumns, position: number): number {
+  let rows = 0;
+  while (rows < columns.length && columns.ringEnd[rows]! <= position) rows++;
+  return rows;
+}
+
+/** The losses with so many more refused records. */
+function withInvalid(losses: readonly Loss[], flows: number, nowUs: number): readonly Loss[] {
+  if (flows === 0) return losses;
+  const isInvalid = ({ reason }: Loss): boolean => reason === 'record_invalid';
+  const interval = { intervalStartUs: nowUs, intervalEndUs: nowUs };
+  const none: Loss = { stage: 'sidecar', reason: 'record_invalid', flows: 0, ...interval, intentional: false };
+  const known = losses.find(isInvalid) ?? none;
+  return [...losses.filter((entry) => !isInvalid(entry)), { ...known, flows: known.flows + flows }];
 }
 
 /** Several batches may share a request, which stays within a message's limit. */

@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WeirError } from '../contract/errors.ts';
-import { lackingHere, requireBpffs, requireBtf, resolveCgroup } from './capture-host.ts';
-import type { FlowSource, SourceCounters, SourceRead, SourceStart } from './flow-source.ts';
+import { lackingHere, lockHolder, requireBpffs, requireBtf, resolveCgroup } from './capture-host.ts';
+import type { FlowSource, PinnedRing, SourceCounters, SourceRead, SourceStart } from './flow-source.ts';
 import { captureError, loadAddon } from './native.ts';
 import type { CaptureAddon, CaptureHandle, HookName, NativeCounters, NativeError } from './native.ts';
 
@@ -25,11 +25,9 @@ export interface BpfSourceOptions {
 
 export interface BpfSource extends FlowSource {
   readonly kind: 'ebpf';
-  /** After `start`: an earlier process's ring was adopted, and reading goes on at its last release. */
+  /** As in `pinned`, which is null without a pin path: without one they are of this process alone. */
   readonly adopted: boolean;
-  /** What the reader wrote last into the page beside the ring; empty for a new ring. */
   readJournal(): Uint8Array;
-  /** Replace it, all or nothing: at most 4,032 bytes. */
   writeJournal(bytes: Uint8Array): void;
   /** Counters with those that are no losses: seeded, interims put off. */
   nativeCounters(): NativeCounters;
@@ -53,7 +51,7 @@ export function openBpfSource(options: BpfSourceOptions): BpfSource {
   return new KernelSource(options);
 }
 
-class KernelSource implements BpfSource {
+class KernelSource implements BpfSource, PinnedRing {
   readonly kind = 'ebpf';
   readonly ended = false;
   readonly #options: BpfSourceOptions;
@@ -69,6 +67,10 @@ class KernelSource implements BpfSource {
 
   constructor(options: BpfSourceOptions) {
     this.#options = options;
+  }
+
+  get pinned(): PinnedRing | null {
+    return this.#options.pinPath === undefined ? null : this;
   }
 
   get adopted(): boolean {
@@ -91,7 +93,7 @@ class KernelSource implements BpfSource {
         if (why !== null) this.#options.onHookMissing?.(name as HookName, why);
       }
     } catch (cause) {
-      throw captureError(cause, cgroupPath, lackingHere());
+      throw captureError(cause, cgroupPath, lackingHere(), pinPath === null ? null : lockHolder(pinPath));
     }
     this.#name();
     return { ringId: this.#ringId, ...addon.clock() };
@@ -124,6 +126,12 @@ class KernelSource implements BpfSource {
   release(position: number): void {
     const { addon, handle } = this.#loaded();
     addon.release(handle, position);
+  }
+
+  backlog(): number {
+    const { addon, handle } = this.#loaded();
+    const { backlogBytes, ringBytes } = addon.counters(handle);
+    return backlogBytes / ringBytes;
   }
 
   nativeCounters(): NativeCounters {
@@ -160,6 +168,16 @@ class KernelSource implements BpfSource {
 
   async stop(): Promise<void> {
     await this.detach();
+    this.#unload();
+  }
+
+  async leave(): Promise<void> {
+    this.#detached = true;
+    await this.#walk;
+    this.#unload();
+  }
+
+  #unload(): void {
     this.nativeCounters();
     if (this.#addon !== null && this.#handle !== null) this.#addon.unload(this.#handle);
     this.#handle = null;

@@ -31,13 +31,29 @@ export interface SourceCounters {
   readonly recursionMisses: Readonly<Record<string, number>>;
 }
 
+/** What outlives the process: the ring, and a page beside it for whoever reads. */
+export interface PinnedRing {
+  /** An earlier process has left it: reading begins where that one released last. */
+  readonly adopted: boolean;
+  /** What was written last; empty for a new ring. */
+  readJournal(): Uint8Array;
+  /** Replace it, all or nothing: at most 4,032 bytes. */
+  writeJournal(bytes: Uint8Array): void;
+  /** In place of `stop`: this process lets go, the kernel goes on recording, the next process adopts. Idempotent. */
+  leave(): Promise<void>;
+}
+
 export interface FlowSource {
   readonly kind: 'ebpf' | 'recording';
   start(): Promise<SourceStart>;
-  /** Copy whole records into `into` (at least 64 KiB). Never blocks. */
+  /** After `start`; absent or null where the ring ends with the process. */
+  readonly pinned?: PinnedRing | null;
+  /** Copy whole records into `into` (at least 64 KiB): a stretch of the ring that ends at `position`. Never blocks. */
   read(into: Uint8Array): SourceRead;
   /** Give the ring's room up to `position` back. */
   release(position: number): void;
+  /** Share of the ring that is not released, 0 to 1; only a kernel's ring has it. */
+  backlog?(): number;
   counters(): SourceCounters;
   /**
    * Write a record of every open connection into the ring; the first pass seeds the ones older than the capture.

@@ -1,4 +1,4 @@
-/** Drops and refused records, from cumulative counters to the loss entries of a batch. */
+/** Drops, from cumulative counters to the loss entries of a batch. */
 import type { Loss } from '../schemas/generated/common.ts';
 import type { SourceCounters } from './flow-source.ts';
 
@@ -15,8 +15,10 @@ export class LossLedger {
   readonly #entries = new Map<string, Entry>();
   #observedUs: number;
 
-  constructor(nowUs: number) {
+  /** `told`: drops of the kernel that an earlier process has told. */
+  constructor(nowUs: number, told = 0) {
     this.#observedUs = nowUs;
+    this.#told.set('ring_full', told);
   }
 
   /** Flow numbers that wait to be told. */
@@ -40,9 +42,9 @@ export class LossLedger {
     return lost;
   }
 
-  /** Records that could not be read (WEIR_SIDECAR_RECORD_INVALID). */
-  addInvalid(flows: number, nowUs: number): void {
-    if (flows > 0) this.#add('sidecar', 'record_invalid', flows, nowUs);
+  /** Flows for which there was no room in memory. */
+  addOverload(flows: number, nowUs: number): void {
+    if (flows > 0) this.#add('sidecar', 'overload', flows, nowUs);
   }
 
   /** What waits to be told. It stays until `clear`. */

@@ -117,8 +117,16 @@ function codeOf(error: NativeError, missingCapabilities: readonly string[]): Err
   return missingCapabilities.length > 0 ? 'WEIR_SIDECAR_NO_RIGHTS' : 'WEIR_SIDECAR_LOAD_FAILED';
 }
 
-/** What the kernel refused, as a WeirError: which step, why, the verifier's last line, and the rights that are missing. */
-export function captureError(cause: unknown, cgroupPath: string, missingCapabilities: readonly string[]): WeirError {
+/**
+ * What the kernel refused, as a WeirError: which step, why, the verifier's last line, and the rights that are missing.
+ * `holder`: the process that has the pinned capture, null when nobody knows.
+ */
+export function captureError(
+  cause: unknown,
+  cgroupPath: string,
+  missingCapabilities: readonly string[],
+  holder: number | null = null,
+): WeirError {
   if (!isNativeError(cause)) return fromUnknown(cause, 'WEIR_SIDECAR_LOAD_FAILED', 'the capture cannot be loaded');
   const code = codeOf(cause, missingCapabilities);
   const lacking = missingCapabilities.join(', ');
@@ -135,7 +143,8 @@ export function captureError(cause: unknown, cgroupPath: string, missingCapabili
     return new WeirError(code, `${cause.message} (${cgroupPath}); check sidecar.cgroup`, context, cause);
   }
   if (code === 'WEIR_DATA_IN_USE') {
-    return new WeirError(code, 'another process has this pinned capture; one sidecar a node', context, cause);
+    const who = holder === null ? 'another process' : `process ${holder}`;
+    return new WeirError(code, `${who} runs the sidecar of this node; one a node`, { ...context, pid: holder }, cause);
   }
   return new WeirError(code, `${cause.message}; weir doctor tells what this machine allows`, context, cause);
 }

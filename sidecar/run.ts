@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../contract/clock.ts';
-import { fromUnknown, type WeirError } from '../contract/errors.ts';
+import { fromUnknown, WeirError } from '../contract/errors.ts';
 import { OWNERSHIP_MESSAGE_BYTES_MAX } from '../contract/limits.ts';
 import type { Stage } from '../contract/stage.ts';
 import { ClaimPipeline } from './claim-pipeline.ts';
@@ -12,6 +12,7 @@ import type { ListenEvent } from './decode.ts';
 import { FlowPipeline, RAW_REQUEST_BYTES_MAX } from './flow-pipeline.ts';
 import type { SidecarOptions } from './options.ts';
 import { partitionOf } from './partition.ts';
+import { decodePlan, type Plan } from './plan.ts';
 import { Sender } from './sender.ts';
 
 /** A scan may take this share of the time; one that takes longer is made less often. */
@@ -20,14 +21,16 @@ const SCAN_SHARE = 1 / 20;
 const LISTEN_SCAN_MS = 50;
 /** What is held gets this long to be delivered when the sidecar stops; afterwards it is lost with the ring. */
 const STOP_MS = 10_000;
+/** How long a stopping sidecar waits for an acknowledgement before it reads again. */
+const DELIVER_MS = 100;
 
 /** Claims first, then capture: resolves once the kernel (or the playback) is read. Errors: WEIR_TRANSPORT_*, WEIR_SIDECAR_*. */
 export async function startSidecar(options: SidecarOptions): Promise<Stage> {
   const { log, rawTopic, ownershipTopic, cluster, node } = options;
   const key = `${cluster}/${node}`;
-  const raw = options.partition ?? partitionOf(key, (await log.describe(rawTopic)).partitions.length);
+  const rawPartitions = (await log.describe(rawTopic)).partitions.length;
   const ownership = partitionOf(key, (await log.describe(ownershipTopic)).partitions.length);
-  const sidecar = new Sidecar(options, raw, ownership);
+  const sidecar = new Sidecar(options, rawPartitions, ownership);
   await sidecar.start();
   return sidecar;
 }
@@ -37,8 +40,7 @@ class Sidecar implements Stage {
   readonly done: Promise<void>;
   readonly #options: SidecarOptions;
   readonly #clock: Clock;
-  readonly #partition: number;
-  readonly #raw: Sender;
+  readonly #rawPartitions: number;
   readonly #ownership: Sender;
   readonly #claims: ClaimPipeline;
   readonly #stopping = new AbortController();
@@ -52,25 +54,16 @@ class Sidecar implements Stage {
   #scannedMs = 0;
   #nextReportMs = 0;
 
-  constructor(options: SidecarOptions, rawPartition: number, ownershipPartition: number) {
+  constructor(options: SidecarOptions, rawPartitions: number, ownershipPartition: number) {
     this.#options = options;
     this.#clock = options.eventClock ?? options.clock;
-    this.#partition = rawPartition;
+    this.#rawPartitions = rawPartitions;
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
     // Nobody may be looking at it yet when it fails.
     this.done.catch(() => undefined);
     const { log, clock, logger } = options;
-    this.#raw = new Sender({
-      log,
-      clock,
-      logger,
-      topic: options.rawTopic,
-      partition: rawPartition,
-      requestBytesMax: RAW_REQUEST_BYTES_MAX,
-      acknowledged: (count) => this.#flows?.acknowledged(count),
-    });
     this.#ownership = new Sender({
       log,
       clock,
@@ -80,7 +73,7 @@ class Sidecar implements Stage {
       requestBytesMax: OWNERSHIP_MESSAGE_BYTES_MAX,
       acknowledged: () => undefined,
     });
-    for (const sender of [this.#raw, this.#ownership]) sender.onFailure(() => this.#stopping.abort());
+    this.#ownership.onFailure(() => this.#stopping.abort());
     this.#claims = new ClaimPipeline(options, options.epoch ?? randomUUID(), this.#ownership);
   }
 
@@ -88,15 +81,57 @@ class Sidecar implements Stage {
     const { source, logger, node } = this.#options;
     const snapshot = await this.#claims.scan([], this.#clock.nowMs(), 0);
     const start = await source.start();
-    const nowMs = this.#clock.nowMs();
-    this.#flows = new FlowPipeline(this.#options, start, this.#partition, this.#raw, nowMs);
-    this.#flows.see(snapshot);
-    this.#scannedMs = nowMs;
-    this.#nextScanMs = nowMs + this.#options.scanMs;
-    this.#nextReportMs = nowMs + this.#options.intervalMs;
-    this.#report();
-    logger.info({ node, source: source.kind, ring: start.ringId, partition: this.#partition }, 'sidecar started');
-    void this.#run(this.#flows);
+    try {
+      const nowMs = this.#clock.nowMs();
+      const plan =
+        source.pinned === undefined || source.pinned === null ? null : decodePlan(source.pinned.readJournal());
+      const partition = this.#partitionOf(plan);
+      const sender = this.#rawSender(partition);
+      const flows = new FlowPipeline({ options: this.#options, start, partition, plan, sender, nowMs });
+      this.#flows = flows;
+      flows.see(snapshot);
+      this.#listens.push(...flows.resume(plan?.batches ?? [], nowMs));
+      this.#scannedMs = nowMs;
+      this.#nextScanMs = nowMs + this.#options.scanMs;
+      this.#nextReportMs = nowMs + this.#options.intervalMs;
+      this.#report();
+      const told = { node, source: source.kind, ring: start.ringId, partition, pinned: source.pinned !== null };
+      logger.info({ ...told, adopted: plan !== null, again: plan?.batches.length ?? 0 }, 'sidecar started');
+      void this.#run(flows, sender);
+    } catch (cause) {
+      await this.#letGo();
+      throw cause;
+    }
+  }
+
+  /** A stream keeps its partition, also where others were added since. */
+  #partitionOf(plan: Plan | null): number {
+    const { cluster, node, rawTopic, partition } = this.#options;
+    if (plan === null) return partition ?? partitionOf(`${cluster}/${node}`, this.#rawPartitions);
+    if (plan.partition < this.#rawPartitions) return plan.partition;
+    const message = `${rawTopic} has ${this.#rawPartitions} partitions, the pinned ring's stream goes to number ${plan.partition}`;
+    throw new WeirError('WEIR_TRANSPORT_TOPIC_MISMATCH', `${message}; weir sidecar --detach gives it up`);
+  }
+
+  #rawSender(partition: number): Sender {
+    const { log, clock, logger, rawTopic } = this.#options;
+    const sender = new Sender({
+      log,
+      clock,
+      logger,
+      topic: rawTopic,
+      partition,
+      requestBytesMax: RAW_REQUEST_BYTES_MAX,
+      acknowledged: (count) => this.#flows?.acknowledged(count),
+    });
+    sender.onFailure(() => this.#stopping.abort());
+    return sender;
+  }
+
+  /** What is pinned stays for the next process; anything else ends with this one. */
+  async #letGo(): Promise<void> {
+    const { source } = this.#options;
+    await (source.pinned?.leave() ?? source.stop());
   }
 
   async stop(): Promise<void> {
@@ -104,24 +139,25 @@ class Sidecar implements Stage {
     await this.done;
   }
 
-  async #run(flows: FlowPipeline): Promise<void> {
+  async #run(flows: FlowPipeline, raw: Sender): Promise<void> {
+    let delivered = false;
     try {
       while (!this.#stopping.signal.aborted && !this.#options.source.ended) {
         await this.#turn(flows);
         // A playback waits for the log, so that its batches do not depend on how fast that was.
-        if (this.#options.source.kind === 'recording') await Promise.all([this.#raw.idle(), this.#ownership.idle()]);
+        if (this.#options.source.kind === 'recording') await Promise.all([raw.idle(), this.#ownership.idle()]);
         await this.#clock.sleep(this.#options.ringPollMs, this.#stopping.signal);
       }
-      await this.#finish(flows);
-      const failure = this.#failure ?? this.#raw.failure ?? this.#ownership.failure;
+      delivered = await this.#finish(flows, raw);
+      const failure = this.#failure ?? raw.failure ?? this.#ownership.failure;
       if (failure !== null) throw failure;
       this.#settle?.resolve();
     } catch (cause) {
       this.#settle?.reject(fromUnknown(cause, 'WEIR_INTERNAL', 'the sidecar failed', { node: this.#options.node }));
     } finally {
-      this.#raw.stop();
+      raw.stop();
       this.#ownership.stop();
-      await this.#options.source.stop();
+      await (delivered ? this.#options.source.stop() : this.#letGo());
     }
   }
 
@@ -186,8 +222,11 @@ class Sidecar implements Stage {
     }
   }
 
-  /** What was captured is delivered: the open connections' last report, the ring's rest, a last look, goodbye. */
-  async #finish(flows: FlowPipeline): Promise<void> {
+  /**
+   * What was captured is delivered: the open connections' last report, the ring's rest, a last look, goodbye. A pinned
+   * ring is taken down only when the log has what it held; false: the log is away, and the ring stays for a next process.
+   */
+  async #finish(flows: FlowPipeline, raw: Sender): Promise<boolean> {
     const { source, host, clock, logger } = this.#options;
     const untilMs = clock.nowMs() + STOP_MS;
     if (source.kind === 'ebpf') {
@@ -195,18 +234,36 @@ class Sidecar implements Stage {
       this.#report();
       await this.#readWhileReporting(flows);
     }
+    if (host.snapshotReady !== false) await this.#scan(flows);
+    const pinned = source.pinned !== undefined && source.pinned !== null;
+    if (pinned && !(await this.#deliver(flows, raw, clock.nowMs() + STOP_MS / 2))) {
+      this.#claims.goodbye(this.#clock.nowMs(), this.#drainedUs);
+      logger.warn({ batches: raw.waiting }, 'stopped with the log away: the pinned ring goes on, for the next sidecar');
+      return false;
+    }
     await source.detach();
-    while (!this.#read(flows) && clock.nowMs() < untilMs && this.#raw.failure === null) {
+    while (!this.#read(flows) && clock.nowMs() < untilMs && raw.failure === null) {
       flows.flush(this.#clock.nowMs());
       await clock.sleep(10);
     }
-    if (host.snapshotReady !== false) await this.#scan(flows);
     flows.finish(this.#clock.nowMs());
     this.#claims.goodbye(this.#clock.nowMs(), this.#drainedUs);
-    const sent = await this.#raw.drained(Math.max(0, untilMs - clock.nowMs()));
+    const sent = await raw.drained(Math.max(0, untilMs - clock.nowMs()));
     const said = await this.#ownership.drained(Math.max(0, untilMs - clock.nowMs()));
     if (!sent || !said) {
-      logger.error({ batches: this.#raw.waiting, claims: this.#ownership.waiting }, 'stopped with the log away');
+      logger.error({ batches: raw.waiting, claims: this.#ownership.waiting }, 'stopped with the log away');
     }
+    return true;
+  }
+
+  /** Read, seal, send until nothing is left; false when that took too long. */
+  async #deliver(flows: FlowPipeline, raw: Sender, untilMs: number): Promise<boolean> {
+    const { clock } = this.#options;
+    while (clock.nowMs() < untilMs && raw.failure === null) {
+      const drained = this.#read(flows);
+      flows.flushAll(this.#clock.nowMs());
+      if ((await raw.drained(DELIVER_MS)) && drained && flows.isSealed) return true;
+    }
+    return false;
   }
 }

@@ -6,6 +6,9 @@
  *
  *      released by us          read by us            written by the kernel
  *   ───────┤ consumer ───────────┤ cursor ───────────────┤ producer
+ *
+ * A record with the prefix that readers see takes as many bytes as it does in the ring, and a read ends before a discarded
+ * one: so what was read is a stretch of the ring, and the position of each record in it is known from where it ended.
  */
 #include <linux/bpf.h>
 #include <string.h>
@@ -25,7 +28,10 @@ size_t ring_read(struct capture *capture, uint8_t *into, size_t room)
 
 		if (header & BPF_RINGBUF_BUSY_BIT)
 			break;
-		if (!(header & BPF_RINGBUF_DISCARD_BIT)) {
+		if (header & BPF_RINGBUF_DISCARD_BIT) {
+			if (used)
+				break;
+		} else {
 			if (room - used < RECORD_PREFIX_BYTES + padded)
 				break;
 			memcpy(into + used, &length, sizeof(length));

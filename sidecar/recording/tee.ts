@@ -64,6 +64,10 @@ class TeeSource implements FlowSource {
     this.#source.release(position);
   }
 
+  backlog(): number {
+    return this.#source.backlog?.() ?? 0;
+  }
+
   counters(): SourceCounters {
     const counters = this.#source.counters();
     // `made` moves with every record; what is lost does not, and is what a playback must tell at the right moment.

@@ -8,6 +8,7 @@ import { CapturedColumns } from '../../sidecar/captured-columns.ts';
 import { decodeRing } from '../../sidecar/decode.ts';
 import { LossLedger } from '../../sidecar/losses.ts';
 import { OwnerTable } from '../../sidecar/owners.ts';
+import { RefusedRecords } from '../../sidecar/refused-records.ts';
 import { FakeHost, FakeSource } from '../fixtures/fake-machine.ts';
 import { flowRecord, listenRecord, ringBytes } from '../fixtures/ring-bytes.ts';
 
@@ -33,20 +34,25 @@ test('batches tile the flow numbers, whatever was dropped, refused or split', ()
       const owners = new OwnerTable(host);
       const columns = new CapturedColumns(16);
       const losses = new LossLedger(0);
+      const refused = new RefusedRecords();
       const identity = { cluster: 'c', network: 'n', node: 'node-a', stream: 'ring-p0' };
       const stream = new BatchStream(identity, bytesMax);
       const sealed: Uint8Array[] = [];
       const buffer = new Uint8Array(65_536);
       const read = (): void => {
         const { bytes, position } = source.read(buffer);
-        losses.addInvalid(decodeRing(buffer.subarray(0, bytes), clock, columns).invalid, 1);
+        refused.add(decodeRing(buffer.subarray(0, bytes), clock, columns, position).invalid, 1);
         losses.observe(source.counters(), 1);
         owners.assign(columns, 0);
         source.release(position);
       };
       const seal = (): void => {
-        const batch = stream.seal(columns, columns.length, losses.entries(), owners, 1);
-        if (batch.losses.length > 0) losses.clear();
+        const told = [...losses.entries(), ...refused.lossesUpTo(Infinity)];
+        const batch = stream.seal(columns, columns.length, told, owners, 1);
+        if (batch.losses.length > 0) {
+          losses.clear();
+          refused.dropUpTo(Infinity);
+        }
         columns.dropFirst(batch.rows);
         sealed.push(batch.message.value);
       };
@@ -58,7 +64,7 @@ test('batches tile the flow numbers, whatever was dropped, refused or split', ()
         else seal();
       }
       read();
-      while (columns.length > 0 || losses.flows > 0) seal();
+      while (columns.length > 0 || losses.flows > 0 || refused.length > 0) seal();
 
       let next = 0;
       let told = 0;

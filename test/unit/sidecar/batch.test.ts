@@ -93,7 +93,7 @@ test('losses stand at the end of the range', () => {
   const losses = new LossLedger(100);
   losses.observe({ ...counters, dropped: { ring_full: 5 } }, 200);
   losses.observe({ ...counters, dropped: { ring_full: 7 } }, 300);
-  losses.addInvalid(2, 300);
+  losses.addOverload(2, 300);
   assert.equal(losses.flows, 9);
   const batch = decodeRawBatch(new BatchStream(identity).seal(columns, 1, losses.entries(), owners, 0).message.value);
   assert.deepEqual([batch.first, batch.next, batch.flows.length], [0, 10, 1]);
@@ -101,7 +101,7 @@ test('losses stand at the end of the range', () => {
     { stage: 'kernel', reason: 'ring_full', flows: 7, intervalStartUs: 100, intervalEndUs: 300, intentional: false },
     {
       stage: 'sidecar',
-      reason: 'record_invalid',
+      reason: 'overload',
       flows: 2,
       intervalStartUs: 300,
       intervalEndUs: 300,
@@ -116,7 +116,7 @@ test('losses stand at the end of the range', () => {
 test('a batch that would exceed the message takes fewer rows and leaves the losses for the next', () => {
   const { columns, owners } = rows(...Array.from({ length: 100 }, (_, i) => ({ cookie: BigInt(i) })));
   const losses = new LossLedger(0);
-  losses.addInvalid(3, 1);
+  losses.addOverload(3, 1);
   const stream = new BatchStream(identity, 4000);
   const sealed = stream.seal(columns, 100, losses.entries(), owners, 0);
   assert.ok(sealed.message.value.length <= 4000 && sealed.rows < 100 && sealed.rows > 10);

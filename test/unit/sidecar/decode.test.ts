@@ -23,7 +23,7 @@ function decoded(...records: readonly Uint8Array[]): Decoded & { readonly column
 
 function one(fields: FlowFields): CapturedColumns {
   const { columns, rows, invalid } = decoded(flowRecord(fields));
-  assert.deepEqual([rows, invalid, columns.length], [1, 0, 1]);
+  assert.deepEqual([rows, invalid.length, columns.length], [1, 0, 1]);
   return columns;
 }
 
@@ -118,7 +118,7 @@ test('records that cannot be are counted, and the stream goes on', () => {
   ];
   for (const record of bad) {
     const { rows, invalid, columns } = decoded(flowRecord({ cookie: 1n }), record, flowRecord({ cookie: 2n }));
-    assert.deepEqual([rows, invalid, columns.length], [2, 1, 2]);
+    assert.deepEqual([rows, invalid.length, columns.length], [2, 1, 2]);
     assert.deepEqual([columns.connectionId[0], columns.connectionId[1]], [1, 2]);
   }
 });
@@ -128,7 +128,7 @@ test('a length that leads out of the bytes ends the reading with one refused rec
     const torn = flowRecord();
     new DataView(torn.buffer).setUint32(0, length, true);
     const { rows, invalid } = decoded(flowRecord(), torn, flowRecord());
-    assert.deepEqual([rows, invalid], [1, 1]);
+    assert.deepEqual([rows, invalid.length], [1, 1]);
   }
 });
 
