@@ -22,6 +22,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry('run', 'all stages in one process, on a local log and lake', () => import('./commands/run.ts')),
   entry('sidecar', 'capture and claims of one node', () => import('./commands/sidecar.ts')),
   entry('enricher', 'raw flows to enriched flows', () => import('./commands/enricher.ts')),
+  entry('watcher', 'pods, services and nodes of a Kubernetes cluster', () => import('./commands/watcher.ts')),
   entry('sink', 'enriched flows to tables', () => import('./commands/sink.ts')),
   entry('query', 'SQL over the lake', () => import('./commands/query.ts')),
   entry('tail', 'flows as they arrive', () => import('./commands/tail.ts')),

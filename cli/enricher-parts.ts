@@ -7,7 +7,7 @@ import type { StageParts, StageRun } from './stage-process.ts';
 import { topicName } from './topics.ts';
 
 /** Keys of what comes with the tables of the internet and with Kubernetes: set, they would be ignored in silence. */
-const NOT_YET = ['enricher.tables', 'enricher.geoip', 'enricher.labels', 'privacy.dropColumns'] as const;
+const NOT_YET = ['enricher.tables', 'enricher.geoip', 'privacy.dropColumns'] as const;
 
 function refuseNotYet(config: Config): void {
   const key = NOT_YET.find((name) => config[name].length > 0);
