@@ -4,7 +4,7 @@
  * What is not ready when the hold ends keeps only what is certain; the rest is `hold_expired`, or `reporter_silent`.
  */
 import { Method, Reason } from '../schemas/generated/common.ts';
-import { Level, type OwnerAt } from './ownership/owner-at.ts';
+import { Level, type OwnerAt } from './ownership/owner.ts';
 
 /** The verdict on one end; callers keep one and let it be overwritten. */
 export class Verdict {

@@ -26,7 +26,8 @@ import {
 import { keyDetail } from './ownership/entries.ts';
 import type { OwnershipHistory } from './ownership/history.ts';
 import { type Holders, Wait } from './ownership/holders.ts';
-import { OwnerAt, OwnerFinder } from './ownership/owner-at.ts';
+import { OwnerAt } from './ownership/owner.ts';
+import { OwnerFinder } from './ownership/owner-at.ts';
 import type { Network } from './ownership/reporters.ts';
 import { NO_PORT, UNKNOWN_PORT } from './ownership/tables.ts';
 

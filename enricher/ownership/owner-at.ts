@@ -10,24 +10,11 @@
 import { Method, type Workload } from '../../schemas/generated/common.ts';
 import { prefixMask } from './address.ts';
 import { methodOf, reporterOf } from './claims.ts';
-import { ENTRY_DOUBLES, ENTRY_INTS, HEAD_FROM, HEAD_META, HEAD_WORKLOAD, keyDetail } from './entries.ts';
+import { glance } from './glance.ts';
+import { keyDetail } from './entries.ts';
+import { Level, mayReport, type OwnerAt, RANK } from './owner.ts';
 import type { Network } from './reporters.ts';
 import { type HistoryTables, NO_PORT } from './tables.ts';
-
-/** How good an answer is. */
-export const Level = {
-  /** No claim holds that instant. */
-  none: 0,
-  /** Two owners are possible. */
-  contested: 1,
-  /** Two owners are certain. */
-  conflict: 2,
-  /** One owner, but its reporter only saw it before or after. */
-  possible: 3,
-  /** One owner. */
-  certain: 4,
-} as const;
-export type Level = (typeof Level)[keyof typeof Level];
 
 /** Of a shared address, at most so many ports are looked at. */
 const SHARED_PORTS_MAX = 512;
@@ -36,34 +23,8 @@ const DOUBT = 0;
 const POSSIBLE = 1;
 const CERTAIN = 2;
 
-/** In place of a head's meta. */
-const NO_CLAIM = -1;
-const NO_HEAD = 0;
-
 /** Lists up to this long are scanned; longer ones are searched. */
 const SCAN_MAX = 8;
-
-/** By method: how exact, 0 is best; a prefix is less exact the shorter it is. */
-const RANK: readonly number[] = [99, 99, 99, 0, 2, 1, 3, 4, 99];
-
-/** An answer; callers keep one and let it be overwritten. */
-export class OwnerAt {
-  level: Level = Level.none;
-  /** Id in the workload table, -1: none. */
-  workload = -1;
-  method: Method = Method.none;
-  /** Since when the owner held it for certain, us; -1: none. Born as a double, so that its shape never changes. */
-  sinceUs: number = Number.NaN;
-  /** A live sidecar claimed the address then. */
-  reported = false;
-  /** Id of the Service at this address, -1: none. */
-  service = -1;
-  /** The answer holds within [loUs, hiUs]. */
-  loUs: number = Number.NEGATIVE_INFINITY;
-  hiUs: number = Number.POSITIVE_INFINITY;
-  /** Somebody claimed it at some time. */
-  claimed = false;
-}
 
 export class OwnerFinder {
   readonly #history: HistoryTables;
@@ -90,54 +51,8 @@ export class OwnerFinder {
     timeUs: number,
     out: OwnerAt,
   ): void {
-    if (!this.#glance(whole, ofPort, timeUs, out)) this.findAll(network, words, at, whole, ofPort, timeUs, out);
-  }
-
-  /**
-   * The heads of the address and the port, where they answer by themselves: what is certain of an address leaves its
-   * prefixes nothing to say. False where they do not; `out` is as it was.
-   */
-  #glance(whole: number, ofPort: number, timeUs: number, out: OwnerAt): boolean {
-    const ofWhole = this.#headAt(whole, timeUs);
-    const ofThePort = this.#headAt(ofPort, timeUs);
-    if (ofWhole === NO_HEAD || ofThePort === NO_HEAD || (ofWhole & ofThePort) === NO_CLAIM) return false;
-    const { ints, doubles } = this.#history.entries;
-    const { confirmedUs, isSidecar } = this.#history.reporters;
-    let entry = ofThePort === NO_CLAIM ? whole : ofPort;
-    let meta = ofThePort === NO_CLAIM ? ofWhole : ofThePort;
-    out.service = methodOf(meta) === Method.service ? ints[ENTRY_INTS * entry + HEAD_WORKLOAD]! : -1;
-    out.reported = mayReport(meta) && isSidecar[reporterOf(meta)] === 1;
-    out.loUs = doubles[ENTRY_DOUBLES * entry + HEAD_FROM]!;
-    out.hiUs = confirmedUs[reporterOf(meta)]!;
-    if (ofThePort !== NO_CLAIM && ofWhole !== NO_CLAIM) {
-      // Two of a kind may contradict each other; of two kinds the more exact one names the owner.
-      if (RANK[methodOf(ofWhole)] === RANK[methodOf(ofThePort)]) return false;
-      const isService = methodOf(ofWhole) === Method.service;
-      if (isService) out.service = ints[ENTRY_INTS * whole + HEAD_WORKLOAD]!;
-      else if (mayReport(ofWhole) && isSidecar[reporterOf(ofWhole)] === 1) out.reported = true;
-      out.loUs = Math.max(out.loUs, doubles[ENTRY_DOUBLES * whole + HEAD_FROM]!);
-      out.hiUs = Math.min(out.hiUs, confirmedUs[reporterOf(ofWhole)]!);
-      if (RANK[methodOf(ofWhole)]! < RANK[methodOf(ofThePort)]!) {
-        entry = whole;
-        meta = ofWhole;
-      }
-    }
-    out.level = Level.certain;
-    out.workload = ints[ENTRY_INTS * entry + HEAD_WORKLOAD]!;
-    out.method = methodOf(meta) as Method;
-    out.sinceUs = doubles[ENTRY_DOUBLES * entry + HEAD_FROM]!;
-    out.claimed = true;
-    return true;
-  }
-
-  /** The meta of an entry's head where it is certain at that instant. `NO_CLAIM`: there is nothing on that key. */
-  #headAt(entry: number, timeUs: number): number {
-    if (entry < 0) return NO_CLAIM;
-    const { ints, doubles } = this.#history.entries;
-    const meta = ints[ENTRY_INTS * entry + HEAD_META]!;
-    if (meta === 0) return this.#history.entries.count(entry) === 0 ? NO_CLAIM : NO_HEAD;
-    if (timeUs < doubles[ENTRY_DOUBLES * entry + HEAD_FROM]!) return NO_HEAD;
-    return timeUs <= this.#history.reporters.confirmedUs[reporterOf(meta)]! ? meta : NO_HEAD;
+    if (!glance(this.#history, whole, ofPort, timeUs, out))
+      this.findAll(network, words, at, whole, ofPort, timeUs, out);
   }
 
   /** As `find`, of all claims; `since` is of them. */
@@ -406,12 +321,6 @@ export class OwnerFinder {
     this.#rank = grown(this.#rank);
     this.#sure = grown(this.#sure);
   }
-}
-
-/** Whether a claim of that kind speaks of a holder whose own sidecar sees its connections. */
-function mayReport(meta: number): boolean {
-  const method = methodOf(meta);
-  return method !== Method.service && method !== Method.prefix;
 }
 
 /** The entry of the prefix of that length around an address, -1 without one. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OwnershipHistory } from '../../../../enricher/ownership/history.ts';
-import { Level, OwnerAt, OwnerFinder } from '../../../../enricher/ownership/owner-at.ts';
+import { Level, OwnerAt } from '../../../../enricher/ownership/owner.ts';
+import { OwnerFinder } from '../../../../enricher/ownership/owner-at.ts';
 import { Method } from '../../../../schemas/generated/common.ts';
 import { encodeOwnershipMessage } from '../../../../schemas/generated/ownership-v1.ts';
 import { ownership, type TestClaim, type TestOwnership, words, workload } from '../../../fixtures/enricher-messages.ts';
