@@ -13,10 +13,9 @@ import { FlowPipeline, RAW_REQUEST_BYTES_MAX } from './flow-pipeline.ts';
 import type { SidecarOptions } from './options.ts';
 import { partitionOf } from './partition.ts';
 import { decodePlan, type Plan } from './plan.ts';
+import { scanPauseMs } from './scan-pace.ts';
 import { Sender } from './sender.ts';
 
-/** A scan may take this share of the time; one that takes longer is made less often. */
-const SCAN_SHARE = 1 / 20;
 /** Listen records ask for a scan at once, but not one after the other. */
 const LISTEN_SCAN_MS = 50;
 /** What is held gets this long to be delivered when the sidecar stops; afterwards it is lost with the ring. */
@@ -210,7 +209,8 @@ class Sidecar implements Stage {
     flows.see(snapshot);
     const tookMs = (snapshot.finishedUs - snapshot.startedUs) / 1000;
     this.#scannedMs = this.#clock.nowMs();
-    this.#nextScanMs = this.#scannedMs + Math.max(this.#options.scanMs, tookMs / SCAN_SHARE);
+    const { scanMs, heartbeatMs } = this.#options;
+    this.#nextScanMs = this.#scannedMs + scanPauseMs(tookMs, scanMs, heartbeatMs);
   }
 
   /** A walk over open connections waits for room in the ring, so somebody must read. */
