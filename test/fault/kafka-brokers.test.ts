@@ -1,17 +1,16 @@
 /** Three brokers that are killed, frozen and stopped under a producer and a member: nothing acknowledged is missing. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import kafkajs from 'kafkajs';
 import { type KafkaLog, openKafkaLog } from '../../transport/kafka/kafka-log.ts';
 import { message, offset, topicSpec, transportContract } from '../integration/transport-contract.ts';
 import type { BrokerProcess } from '../servers/broker-process.ts';
 import { type KafkaCluster, startKafka } from '../servers/kafka.ts';
 import { checkLog, Sending, Working } from './kafka-workload.ts';
 
-const require = createRequire(import.meta.url);
-const { Kafka, logLevel } = require('kafkajs') as typeof import('kafkajs');
+const { Kafka, logLevel } = kafkajs;
 
 let kafka: KafkaCluster;
 let log: KafkaLog;

@@ -12,7 +12,7 @@ import { API, FaultProxy } from '../servers/fault-proxy.ts';
 import { type KafkaCluster, startKafka } from '../servers/kafka.ts';
 import { Working } from './kafka-workload.ts';
 
-const CHILD = fileURLToPath(new URL('kafka-member-child.ts', import.meta.url));
+const CHILD = fileURLToPath(new URL('./kafka-member-child.ts', import.meta.url));
 const SESSION_MS = 1_500;
 
 let proxy: FaultProxy;

@@ -3,8 +3,8 @@
  * twice and nothing is missing; with kafkajs' one an acknowledged message is missing, which is why it is not used.
  */
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
+import kafkajs from 'kafkajs';
 import { WeirError } from '../../contract/errors.ts';
 import { openKafkaLog } from '../../transport/kafka/kafka-log.ts';
 import type { Log } from '../../transport/log.ts';
@@ -12,7 +12,7 @@ import { message, offset, readCount, text, topicSpec } from '../integration/tran
 import { API, FaultProxy } from '../servers/fault-proxy.ts';
 import { type KafkaCluster, startKafka } from '../servers/kafka.ts';
 
-const require = createRequire(import.meta.url);
+const { Kafka, logLevel } = kafkajs;
 
 let proxy: FaultProxy;
 let kafka: KafkaCluster;
@@ -82,7 +82,6 @@ test('answers lost beyond its patience: the call fails with retry, and the same 
 
 test('control: the idempotent producer of kafkajs acknowledges a message that is not in the log', async () => {
   const topic = await newTopic();
-  const { Kafka, logLevel } = require('kafkajs') as typeof import('kafkajs');
   const retry = { initialRetryTime: 50, retries: 1 };
   const client = new Kafka({ brokers: [`127.0.0.1:${proxy.port}`], logLevel: logLevel.NOTHING, retry });
   const producer = client.producer({ idempotent: true, maxInFlightRequests: 1, retry });

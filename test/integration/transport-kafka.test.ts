@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { compileFunction } from 'node:vm';
+import kafkajs from 'kafkajs';
 import { type KafkaLog, openKafkaLog } from '../../transport/kafka/kafka-log.ts';
 import { UNREADABLE_HEADER } from '../../transport/kafka/record-batch.ts';
 import type { Assignment, OutgoingMessage } from '../../transport/log.ts';
@@ -14,7 +15,7 @@ import { type KafkaCluster, startKafka } from '../servers/kafka.ts';
 import { message, offset, readCount, rejectsWith, text, topicSpec, transportContract } from './transport-contract.ts';
 
 const require = createRequire(import.meta.url);
-const { Kafka, logLevel, CompressionTypes } = require('kafkajs') as typeof import('kafkajs');
+const { Kafka, logLevel, CompressionTypes } = kafkajs;
 
 let kafka: KafkaCluster;
 let log: KafkaLog;
@@ -304,8 +305,7 @@ test('an idle log arms next to no timers, where a bare kafkajs client arms them 
       const admin = new Kafka({ brokers: ${JSON.stringify(kafka.addresses())}, logLevel: 0 }).admin();
       await admin.connect();
       await admin.describeCluster();
-      console.log(await (async () => {${COUNT_TIMERS}})());
-      process.exit(0);
+      process.stdout.write(String(await (async () => {${COUNT_TIMERS}})()), () => process.exit(0));
     })();`;
   const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', '-e', script]);
   assert.ok(Number(stdout) > 300, `${stdout.trim()} timers of kafkajs: is the remedy still needed?`);

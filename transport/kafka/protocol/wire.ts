@@ -56,7 +56,7 @@ export class WireReader {
     throw new RangeError('a varint is longer than its type');
   }
 
-  /** Zigzag, of 32 or 64 bits. */
+  /** Zigzag, of 32 or 64 bits; exact to 2^52. */
   varint(): number {
     const value = this.uvarint();
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
