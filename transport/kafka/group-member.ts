@@ -9,7 +9,7 @@
  * - Whatever fails is tried again, on a coordinator that is looked up anew; only missing rights end it.
  */
 import { WeirError } from '../../contract/errors.ts';
-import type { Membership } from '../log.ts';
+import type { Membership, Offset } from '../log.ts';
 import { assign } from './assignment.ts';
 import type { Cluster } from './cluster.ts';
 import { ConnectionLost, remedyOf, weirError } from './faults.ts';
@@ -25,6 +25,7 @@ import {
   leaveGroupRequest,
   syncGroupRequest,
 } from './protocol/group.ts';
+import type { Committing } from './positions.ts';
 import type { Committer } from './protocol/offsets.ts';
 import type { TopicMetadata } from './protocol/metadata.ts';
 import { WireReader, WireWriter } from './protocol/wire.ts';
@@ -47,10 +48,12 @@ export interface MemberOptions {
   readonly left: (member: GroupMember) => void;
 }
 
-export class GroupMember implements Membership {
+export class GroupMember implements Membership, Committing {
   readonly group: string;
   readonly topic: string;
   readonly done: Promise<void>;
+  /** Of partitions that are ours, since they are. */
+  readonly committed: Map<number, Offset> = new Map();
   readonly #options: MemberOptions;
   readonly #cluster: Cluster;
   readonly #runs: Runs;
@@ -194,6 +197,7 @@ export class GroupMember implements Membership {
     const taken = this.#runs.partitions.filter((partition) => !mine.has(partition));
     for (const partition of mine) {
       if (this.#isLeaving || this.#hasFailed || this.#runs.has(partition)) continue;
+      this.committed.delete(partition);
       this.#runs.start({ topic: this.topic, topicId: topic.id, partition });
     }
     const { group, topic: name } = this;

@@ -155,7 +155,7 @@ export class KafkaLog implements log.Log {
     if (first === undefined) return this.#positions.commit(group, topic, partition, next);
     const owner = members.find((member) => member.owns(partition)) ?? first;
     owner.committer(partition);
-    await this.#positions.commit(group, topic, partition, next, () => owner.committer(partition));
+    await this.#positions.commit(group, topic, partition, next, owner);
   }
 
   async join(

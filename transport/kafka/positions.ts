@@ -2,12 +2,24 @@
 import type { Offset } from '../log.ts';
 import { unknownPartition, type Cluster } from './cluster.ts';
 import { type Committer, NO_MEMBER, offsetCommitRequest, offsetFetchRequest } from './protocol/offsets.ts';
+import { Turns } from './turns.ts';
 
 /** The purpose of its own keeps commits from waiting behind a JoinGroup. */
 const PURPOSE = 'positions';
 
+/** On whose behalf. */
+export interface Committing {
+  /** Asked at each try: a member's generation may change meanwhile. @throws WEIR_TRANSPORT_FENCED */
+  committer(partition: number): Committer;
+  /** What a member, whom nobody else can overtake, has committed of its partitions; absent: the broker is asked. */
+  readonly committed?: Map<number, Offset>;
+}
+
+const NOBODY: Committing = { committer: () => NO_MEMBER };
+
 export class Positions {
   readonly #cluster: Cluster;
+  readonly #turns = new Turns();
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -24,21 +36,20 @@ export class Positions {
     return found as Offset | null;
   }
 
-  /** `committer` is asked at each try: a member's generation may change meanwhile. */
-  async commit(
-    group: string,
-    topic: string,
-    partition: number,
-    next: Offset,
-    committer: () => Committer = () => NO_MEMBER,
-  ): Promise<void> {
-    const committed = await this.position(group, topic, partition);
+  /** One after the other, so that a lower one never overtakes. */
+  commit(group: string, topic: string, partition: number, next: Offset, as: Committing = NOBODY): Promise<void> {
+    return this.#turns.take(`${group}/${topic}/${partition}`, () => this.#commit(group, topic, partition, next, as));
+  }
+
+  async #commit(group: string, topic: string, partition: number, next: Offset, as: Committing): Promise<void> {
+    const committed = as.committed?.get(partition) ?? (await this.position(group, topic, partition));
     if (committed !== null && committed >= next) return;
     const what = `cannot commit ${next} of ${group} in ${topic}/${partition}`;
     await this.#cluster.patiently(what, { topic, group }, async () => {
-      const identity = committer();
+      const identity = as.committer(partition);
       const node = await this.#cluster.coordinator(group);
       await this.#cluster.call(node, PURPOSE, offsetCommitRequest(group, topic, partition, next, identity));
     });
+    as.committed?.set(partition, next);
   }
 }

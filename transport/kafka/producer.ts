@@ -9,6 +9,7 @@ import { closedError, type Cluster } from './cluster.ts';
 import { produceRequest } from './protocol/produce.ts';
 import { encodeBatch } from './record-batch.ts';
 import type { TopicLimits } from './topic-limits.ts';
+import { Turns } from './turns.ts';
 
 /** Of the time that an answer may take: how long a broker waits for its replicas. */
 const REPLICAS_SHARE = 0.8;
@@ -21,8 +22,7 @@ export class Producer {
   readonly #cluster: Cluster;
   readonly #limits: TopicLimits;
   readonly #budget: ByteBudget;
-  /** The last call of each partition that has one under way. */
-  readonly #tails = new Map<string, Promise<unknown>>();
+  readonly #turns = new Turns();
 
   constructor(cluster: Cluster, limits: TopicLimits) {
     this.#cluster = cluster;
@@ -41,31 +41,20 @@ export class Producer {
     const room = this.#budget.take(bytes);
     if (room !== null) await room;
     try {
-      return await this.#inTurn(`${topic}/${partition}`, () => this.#send(topic, partition, messages));
+      return await this.#turns.take(`${topic}/${partition}`, () => this.#send(topic, partition, messages));
     } finally {
       this.#budget.give(bytes);
     }
   }
 
   /** Resolves when nothing is under way. */
-  async settled(): Promise<void> {
-    while (this.#tails.size > 0) await Promise.allSettled(this.#tails.values());
+  settled(): Promise<void> {
+    return this.#turns.settled();
   }
 
   /** Calls that wait for room fail. */
   close(): void {
     this.#budget.close(closedError());
-  }
-
-  async #inTurn<T>(key: string, call: () => Promise<T>): Promise<T> {
-    const before = this.#tails.get(key);
-    const turn = before === undefined ? call() : before.then(call, call);
-    this.#tails.set(key, turn);
-    try {
-      return await turn;
-    } finally {
-      if (this.#tails.get(key) === turn) this.#tails.delete(key);
-    }
   }
 
   async #send(topic: string, partition: number, messages: readonly OutgoingMessage[]): Promise<Offset[]> {
