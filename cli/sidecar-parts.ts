@@ -1,5 +1,7 @@
 /** The sidecar on this machine's kernel, from a configuration: the same for `weir sidecar`, `weir run` and `weir record`. */
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import type { Config } from '../contract/config-table.ts';
 import { WeirError } from '../contract/errors.ts';
 import type { Logger } from '../contract/log.ts';
@@ -24,11 +26,12 @@ export interface Machine {
   readonly host: HostView;
 }
 
-/** Capture by eBPF and the view of /proc. Nothing is loaded before the sidecar starts. */
-export function openMachine(config: Config, logger: Logger): Machine {
+/** Capture by eBPF and the view of /proc. Nothing is loaded before the sidecar starts. `pin`: see cli/sidecar-pin.ts. */
+export function openMachine(config: Config, logger: Logger, pin: string | null = null): Machine {
   const cgroup = config['sidecar.cgroup'] === '' ? {} : { cgroupPath: config['sidecar.cgroup'] };
   const source = openBpfSource({
     ...cgroup,
+    ...(pin === null ? {} : { pinPath: pin }),
     ringBytes: config['sidecar.ringBytes'],
     onHookMissing: (hook, why) =>
       logger.warn({ hook, why: why.message }, 'a hook is missing; weir doctor tells its cost'),
@@ -65,6 +68,21 @@ export async function startSidecarFrom(
   });
   return { stage };
 }
+
+/**
+ * Adopt what is pinned, deliver it with its stream's total, and take it down. Connections that end before the next capture
+ * is attached, some 50 ms later, are not seen. Fails: WEIR_TRANSPORT_UNAVAILABLE where the log does not take it.
+ */
+export async function endPinned(parts: StageParts, pin: string): Promise<void> {
+  const { stage } = await startSidecarFrom(parts, openMachine(parts.config, parts.logger, pin));
+  await stage.stop();
+  if (!isPinned(pin)) return;
+  const message = `what ${pin} holds could not be delivered, so it stays; start again when the log is back`;
+  throw new WeirError('WEIR_TRANSPORT_UNAVAILABLE', message, { pin });
+}
+
+/** Whether an earlier process has left a capture there. */
+export const isPinned = (folder: string): boolean => existsSync(join(folder, 'live'));
 
 /** The spool comes with the log of a fleet. WEIR_CONFIG_INVALID. */
 export function refuseSpool(config: Config): void {

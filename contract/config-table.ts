@@ -41,6 +41,8 @@ export interface Config {
   readonly 'sidecar.batchFlows': number;
   readonly 'sidecar.batchAge': number;
   readonly 'sidecar.spool': string;
+  readonly 'sidecar.spoolBytes': number;
+  readonly 'sidecar.pin': string;
   readonly 'sidecar.cgroup': string;
   readonly 'enricher.hold': number;
   readonly 'enricher.clockSkew': number;
@@ -173,6 +175,10 @@ export const FIELDS: { readonly [K in ConfigKey]: Field<Config[K]> } = {
   'sidecar.batchFlows': int(1000, 1, 16_384, 'A batch is closed once it has this many flows.'),
   'sidecar.batchAge': duration(SECOND, 10, MINUTE, 'A batch is closed at the latest this long after its first flow.'),
   'sidecar.spool': text('Folder where batches wait while the log is away; empty: they wait in the ring.'),
+  'sidecar.spoolBytes': size(1024 * MIB, 16 * MIB, MIB * MIB, 'How much waits there at most.'),
+  'sidecar.pin': text(
+    'Folder on a bpffs where the capture outlives a killed sidecar; off: nowhere; empty: /sys/fs/bpf/weir/NODE where one is mounted.',
+  ),
   'sidecar.cgroup': text('Watch only this cgroup and below, a path; empty: the whole machine.'),
   'enricher.hold': duration(15 * SECOND, 0, 10 * MINUTE, 'How long a batch waits for the claims that it needs.'),
   'enricher.clockSkew': duration(0, 0, MINUTE, 'How far the clocks of two nodes may be apart.'),

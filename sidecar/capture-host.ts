@@ -43,6 +43,11 @@ export function mountHere(type: string): string | null {
   return mountOf(type, readFileSync('/proc/mounts', 'utf8'));
 }
 
+/** Whether a folder is there, and on a bpffs. */
+export function isBpffs(folder: string): boolean {
+  return existsSync(folder) && statfsSync(folder).type >>> 0 === BPF_FS_MAGIC;
+}
+
 /** Fails: WEIR_SIDECAR_LOAD_FAILED when the folder that `pinPath` lies in is not on a bpffs. Weir never mounts one itself. */
 export function requireBpffs(pinPath: string): void {
   const folder = dirname(pinPath);

@@ -79,6 +79,8 @@ export interface CaptureAddon {
   detach(handle: CaptureHandle): void;
   /** Idempotent. A walk under way ends first. What is pinned goes on in the kernel. */
   unload(handle: CaptureHandle): void;
+  /** End what is pinned in `path` (a folder), read or not, and remove the folder; throws where a process captures into it. */
+  unpin(options: { readonly path: string }): void;
   /** Add bootToUnixUs to a CLOCK_BOOTTIME microsecond; jiffies a second, from the resolution of the coarse clocks. */
   clock(): { readonly bootToUnixUs: number; readonly jiffiesHz: number };
 }

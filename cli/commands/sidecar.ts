@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { type Command, type Invocation, type Status, textFlag } from '../command.ts';
+import { type Command, type Invocation, type Status, textFlag, usageError } from '../command.ts';
 import { openDataFolder } from '../data-folder.ts';
+import { printLine } from '../output.ts';
 import { LOG_FILE } from '../reading.ts';
 import { runStageProcess } from '../stage-process.ts';
 
@@ -10,26 +11,49 @@ export const command: Command = {
 Needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; CAP_SYS_PTRACE to see the namespaces of other users.
 
 USAGE
-  weir sidecar [--config weir.yaml] [--data DIR]
+  weir sidecar [--config weir.yaml] [--data DIR] [--replace | --detach]
 
 FLAGS
   --data DIR  DIR/log, where transport.path is empty
+  --replace   end the capture that an earlier sidecar has left pinned (what it holds is delivered first), and begin
+              with the programs of this version; without it they are adopted, with their ring
+  --detach    take everything of Weir out of the kernel, delivered or not, and end
 
 EXAMPLES
   weir sidecar --config weir.yaml
   weir sidecar --data /var/lib/weir --sidecar-node node-1 --sidecar-interval 30s
 `,
-  options: { data: { type: 'string' } },
+  options: { data: { type: 'string' }, replace: { type: 'boolean' }, detach: { type: 'boolean' } },
   sections: ['', 'transport', 'sidecar', 'metrics', 'log'],
   run,
 };
 
 async function run(invocation: Invocation): Promise<Status> {
+  const { flags, config } = invocation;
+  if (flags['detach'] === true) return detach(invocation);
   const data = textFlag(invocation, 'data');
   const logFile = data === null ? null : join(openDataFolder(data).log, LOG_FILE);
-  const { openMachine, refuseSpool, startSidecarFrom } = await import('../sidecar-parts.ts');
-  refuseSpool(invocation.config);
-  return runStageProcess(invocation, 'sidecar', logFile, (parts) =>
-    startSidecarFrom(parts, openMachine(parts.config, parts.logger)),
+  const { holdNode, pinFolder } = await import('../sidecar-pin.ts');
+  const { endPinned, isPinned, openMachine, refuseSpool, startSidecarFrom } = await import('../sidecar-parts.ts');
+  refuseSpool(config);
+  const hold = await holdNode(config);
+  try {
+    return await runStageProcess(invocation, 'sidecar', logFile, async (parts) => {
+      const pin = pinFolder(parts.config, parts.logger);
+      if (flags['replace'] === true && pin !== null && isPinned(pin)) await endPinned(parts, pin);
+      return startSidecarFrom(parts, openMachine(parts.config, parts.logger, pin));
+    });
+  } finally {
+    hold.release();
+  }
+}
+
+async function detach({ flags, config }: Invocation): Promise<Status> {
+  if (flags['replace'] === true) throw usageError('weir sidecar takes --replace or --detach, not both');
+  const { detachAll } = await import('../sidecar-pin.ts');
+  const folders = detachAll(config);
+  printLine(
+    folders.length === 0 ? 'nothing of Weir is pinned in the kernel' : `taken out of the kernel: ${folders.join(', ')}`,
   );
+  return 0;
 }

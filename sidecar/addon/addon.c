@@ -5,6 +5,9 @@
  */
 #include <math.h>
 #include <time.h>
+#include <stdio.h>
+#include <string.h>
+#include "pin.h"
 #include "report.h"
 
 enum { RING_BYTES_MIN = 4096, RING_BYTES_MAX = 1 << 30, STATE_ENTRIES_MAX = 1 << 24, READ_BYTES_MIN = 8 + 256 };
@@ -186,6 +189,27 @@ static napi_value addon_unload(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
+/* unpin(folder): what is pinned there ends, read or not; throws when a process captures into it. */
+static napi_value addon_unpin(napi_env env, napi_callback_info info)
+{
+	char folder[CGROUP_PATH_BYTES];
+	struct failure failure;
+	napi_value argument;
+	int err;
+
+	if (!take_arguments(env, info, 1, &argument) ||
+	    !take_string(env, argument, "path", folder, sizeof(folder)))
+		return NULL;
+	err = pin_give_up(folder);
+	if (!err)
+		return NULL;
+	memset(&failure, 0, sizeof(failure));
+	failure.error = -err;
+	snprintf(failure.step, sizeof(failure.step), "take the pin folder");
+	throw_failure(env, &failure);
+	return NULL;
+}
+
 static double clock_us(clockid_t id)
 {
 	struct timespec now;
@@ -233,6 +257,7 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */)
 		{ "readJournal", NULL, addon_read_journal, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "detach", NULL, addon_detach, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "unload", NULL, addon_unload, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "unpin", NULL, addon_unpin, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "clock", NULL, addon_clock, NULL, NULL, NULL, napi_enumerable, NULL },
 	};
 

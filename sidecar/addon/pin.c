@@ -93,6 +93,18 @@ void pin_remove(const char *folder)
 	remove_set(folder, "live");
 }
 
+int pin_give_up(const char *folder)
+{
+	int fd = pin_lock(folder);
+
+	if (fd < 0)
+		return fd;
+	pin_remove(folder);
+	rmdir(folder);
+	close(fd);
+	return 0;
+}
+
 int pin_all(const struct capture *capture, const char *folder)
 {
 	char fresh[PIN_PATH_BYTES], live[PIN_PATH_BYTES];

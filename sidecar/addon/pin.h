@@ -15,6 +15,8 @@ bool pin_exists(const char *folder);
 int pin_all(const struct capture *capture, const char *folder);
 /* Open what is pinned, into a capture that holds nothing yet. 0 or -errno. */
 int pin_adopt(struct capture *capture, const char *folder);
+/* For a folder that nobody captures into: lock it, remove the pins and the folder. 0 or -errno, as pin_lock. */
+int pin_give_up(const char *folder);
 /* Remove the pins, and what a process that died while pinning has left. */
 void pin_remove(const char *folder);
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { missingCapabilities, mountOf, resolveCgroup } from '../../../sidecar/capture-host.ts';
+import { missingCapabilities, mountOf, resolveCgroup, holderOf } from '../../../sidecar/capture-host.ts';
 
 const HYBRID = `tmpfs /sys/fs/cgroup tmpfs rw 0 0
 cgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0
@@ -29,4 +29,11 @@ test('missing capabilities are named, and CAP_SYS_ADMIN stands for two of them',
 test('a cgroup that is none is refused with its path', () => {
   assert.throws(() => resolveCgroup('/proc'), { code: 'WEIR_SIDECAR_NO_CGROUP2', message: /\/proc is not in/ });
   assert.throws(() => resolveCgroup('/nowhere'), { code: 'WEIR_SIDECAR_NO_CGROUP2', message: /\/nowhere/ });
+});
+
+test('the holder of a lock is found by device and inode, and only by a flock', () => {
+  const locks = '1: POSIX  ADVISORY  WRITE 7 00:1f:42 0 EOF\n2: FLOCK  ADVISORY  WRITE 1234 00:1f:42 0 EOF\n';
+  assert.equal(holderOf(locks, 0, 0x1f, 42n), 1234);
+  assert.equal(holderOf(locks, 0, 0x1f, 43n), null);
+  assert.equal(holderOf(locks, 1, 0x1f, 42n), null);
 });

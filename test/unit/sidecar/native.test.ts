@@ -41,6 +41,11 @@ test('what is no handle of the addon is refused by every function', () => {
   }
 });
 
+test('unpin refuses what is no path, and says why a folder cannot be taken', () => {
+  for (const path of [undefined, 7, '', 'a\0b']) assert.throws(() => call('unpin', { path }), ARGUMENT);
+  assert.throws(() => addon.unpin({ path: '/nowhere/at/all' }), { step: 'take the pin folder', errno: 2 });
+});
+
 test('a load that the kernel refuses says which step and why', () => {
   assert.throws(() => addon.load(GOOD), {
     code: 'WEIR_SIDECAR_LOAD_FAILED',
