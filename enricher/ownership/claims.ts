@@ -132,11 +132,12 @@ export class ClaimStore {
   }
 
   #grow(): void {
-    this.#capacity = Math.max(this.#used, Math.ceil(this.#capacity * 1.5));
-    const times = new Float64Array(DOUBLES * this.#capacity);
-    const ints = new Int32Array(times.buffer);
-    ints.set(this.#ints);
-    this.#times = times;
-    this.#ints = ints;
+    this.#capacity = Math.max(this.#used, 2 * this.#capacity);
+    const old = this.#ints;
+    this.#times = new Float64Array(DOUBLES * this.#capacity);
+    this.#ints = new Int32Array(this.#times.buffer);
+    this.#ints.set(old);
+    // At once, and not when the collector finds it. What is not written yet takes no memory.
+    old.buffer.transfer(0);
   }
 }
