@@ -27,8 +27,13 @@ export function firstMissing({ has, isRoot, hasTraffic, probe }: Facts): Missing
   if (!hasTraffic) return { what: 'the traffic program is not built', mend: 'npm run setup (needs gcc)' };
   const broken = probe().find(({ needed, works }) => needed && !works);
   if (broken === undefined) return null;
-  const mend = broken.mend === '' ? 'npx weir doctor tells more' : broken.mend;
-  return { what: `${broken.name}: ${broken.why}`, mend };
+  return { what: `${broken.name}: ${broken.why}`, mend: mendOf(broken.name, broken.mend) };
+}
+
+/** Root without rights is root in a container. */
+function mendOf(name: string, mend: string): string {
+  if (name === 'rights') return 'as root with all capabilities (docker run --privileged)';
+  return mend === '' ? 'npx weir doctor tells more' : mend;
 }
 
 /** Of this machine and this process. */

@@ -83,6 +83,8 @@ function expectPair(
   assert.deepEqual(countBy(rows, 'reporter'), { src: EACH, dst: EACH });
   // Both ends by tuple. A port may be used again, so the tuples are counted.
   const tuples = (reporter: string): string[] =>
-    rows.filter((row) => row['reporter'] === reporter).map((row) => `${String(row['src_addr'])} ${String(row['src_port'])}`);
+    rows
+      .filter((row) => row['reporter'] === reporter)
+      .map((row) => `${String(row['src_addr'])} ${String(row['src_port'])}`);
   assert.deepEqual(tuples('src').toSorted(), tuples('dst').toSorted());
 }

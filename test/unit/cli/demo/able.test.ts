@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { type Facts, firstMissing } from '../../../../cli/demo/able.ts';
 
 const able: Facts = { has: () => true, isRoot: true, hasTraffic: true, probe: () => [] };
-const hook = { name: 'rights', works: false, needed: true, why: 'lacks CAP_BPF', mend: 'sudo' };
+const hook = { name: 'cgroup v2', works: false, needed: true, why: 'none is mounted', mend: 'mount it' };
 
 test('a machine that has everything lacks nothing', () => {
   assert.equal(firstMissing(able), null);
@@ -26,8 +26,13 @@ test('each thing that is missing is named with what mends it', () => {
   });
   assert.match(firstMissing({ ...able, isRoot: false })?.mend ?? '', /sudo/);
   assert.match(firstMissing({ ...able, hasTraffic: false })?.mend ?? '', /npm run setup/);
-  assert.deepEqual(firstMissing({ ...able, probe: () => [hook] }), { what: 'rights: lacks CAP_BPF', mend: 'sudo' });
+  assert.deepEqual(firstMissing({ ...able, probe: () => [hook] }), {
+    what: 'cgroup v2: none is mounted',
+    mend: 'mount it',
+  });
   assert.match(firstMissing({ ...able, probe: () => [{ ...hook, mend: '' }] })?.mend ?? '', /doctor/);
+  const rights = { ...hook, name: 'rights', why: 'lacks CAP_BPF', mend: 'sudo' };
+  assert.match(firstMissing({ ...able, probe: () => [rights] })?.mend ?? '', /privileged/);
 });
 
 test('programs are loaded only where the rest is there', () => {
