@@ -20,11 +20,6 @@ const RESPONSE_BYTES = 1000;
 const FIRST_PORT = 8000;
 /** Both ends of a connection are captured. */
 const ENDS = 2;
-/** A load is made of so many, with a pause after each: flat out it makes 60,000 records a second, more than the ring is for. */
-const BURSTS = 3;
-const PAUSE_MS = 500;
-/** For what starting costs to be over, and as long to see what idling costs. */
-const idleMs = (size: Size): number => (size === 'full' ? 3000 : 300);
 
 const GOAL_LOAD = { atMost: 1.04, from: 'at most +4 %' };
 const GOAL_SIDECAR = { atMost: 3, from: 'facts/capture.md section 7: the budget of a record' };
@@ -43,30 +38,20 @@ function refusal(): string | null {
   return missing.length === 0 ? null : `there is no ${missing.join(', no ')}`;
 }
 
-interface Round extends Resident {
+interface SidecarCost extends Resident {
+  /** CPU-us a record, with everything that it does meanwhile. */
+  readonly recordUs: number;
+  /** CPU-us a second without records, the load's sockets still in TIME_WAIT. */
+  readonly idleUsSecond: number;
+  /** CPU-us a record without that. */
+  readonly netUs: number;
+}
+
+interface Round extends SidecarCost {
+  /** CPU-us a connection, both ends. */
   readonly off: number;
   readonly on: number;
   readonly again: number;
-  readonly sidecarUs: number;
-  readonly idleUsSecond: number;
-}
-
-async function run(size: Size): Promise<Outcome> {
-  const { connections, rounds } =
-    size === 'full' ? { connections: BURSTS * 5000, rounds: 7 } : { connections: BURSTS * 100, rounds: 1 };
-  const fleet = new Fleet();
-  const folder = await mkdtemp(join(tmpdir(), 'weir-bench-'));
-  try {
-    const bed = { fleet, load: fleet.compile('load'), near: fleet.namespace('a'), far: fleet.namespace('b'), folder };
-    fleet.connect(bed.near, bed.far);
-    const all: Round[] = [];
-    for (let round = 0; round < rounds; round++) all.push(await oneRound(bed, connections, round, idleMs(size)));
-    const resident = await published(bed, connections, idleMs(size));
-    return { figures: [...figuresOf(all, connections), ...residentFigures(resident, ENDS * connections)], hash: '' };
-  } finally {
-    await fleet.remove();
-    await rm(folder, { recursive: true, force: true });
-  }
 }
 
 interface Bed {
@@ -75,32 +60,67 @@ interface Bed {
   readonly near: string;
   readonly far: string;
   readonly folder: string;
+  /** Connections of a burst. */
+  readonly burst: number;
+  readonly bursts: number;
+  readonly quietMs: number;
+  /** Between bursts: flat out the load makes 60,000 records a second, more than the ring is for. */
+  readonly pauseMs: number;
 }
 
-async function oneRound(bed: Bed, connections: number, round: number, quietMs: number): Promise<Round> {
+async function run(size: Size): Promise<Outcome> {
+  const plan =
+    size === 'full'
+      ? { burst: 2500, bursts: 8, quietMs: 3000, pauseMs: 400, rounds: 7 }
+      : { burst: 50, bursts: 2, quietMs: 300, pauseMs: 20, rounds: 1 };
+  const fleet = new Fleet();
+  const folder = await mkdtemp(join(tmpdir(), 'weir-bench-'));
+  try {
+    const load = fleet.compile('load');
+    const bed: Bed = { fleet, load, near: fleet.namespace('a'), far: fleet.namespace('b'), folder, ...plan };
+    fleet.connect(bed.near, bed.far);
+    const all: Round[] = [];
+    for (let round = 0; round < plan.rounds; round++) all.push(await oneRound(bed, round));
+    const resident = await published(bed);
+    return { figures: [...figuresOf(all), ...residentFigures(resident, recordsOf(bed))], hash: '' };
+  } finally {
+    await fleet.remove();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const recordsOf = ({ burst, bursts }: Bed): number => ENDS * burst * bursts;
+
+async function oneRound(bed: Bed, round: number): Promise<Round> {
   const loadUs: Record<'off' | 'on' | 'again', number> = { off: 0, on: 0, again: 0 };
-  let sidecar: Omit<Round, keyof typeof loadUs> | null = null;
+  let sidecar: SidecarCost | null = null;
+  // What starting the programs costs is taken off.
+  const programsUs = median([await burstOf(bed, 1), await burstOf(bed, 1), await burstOf(bed, 1)]);
   const order = (['off', 'on', 'again'] as const).map((_, i, kinds) => kinds[(i + round) % kinds.length]!);
   for (const kind of order) {
-    if (kind !== 'on') loadUs[kind] = await loadOf(bed, connections);
-    else [loadUs.on, sidecar] = await captured(bed, connections, round, quietMs);
+    if (kind !== 'on') loadUs[kind] = (await loadOf(bed)) - programsUs;
+    else {
+      const [on, cost] = await captured(bed, round);
+      loadUs.on = on - programsUs;
+      sidecar = cost;
+    }
   }
-  return { ...loadUs, ...sidecar! };
+  const { off, on, again } = loadUs;
+  return { off: off / bed.burst, on: on / bed.burst, again: again / bed.burst, ...sidecar! };
+}
+
+/** CPU-us of the load's cgroup for a burst: the median of them, so that what disturbs one does not count. */
+async function loadOf(bed: Bed): Promise<number> {
+  const us: number[] = [];
+  for (let i = 0; i < bed.bursts; i++) us.push(await burstOf(bed, bed.burst));
+  return median(us);
 }
 
 let runs = 0;
 
-/** CPU-us of the load's cgroup for so many connections. */
-async function loadOf(bed: Bed, connections: number): Promise<number> {
-  const before = cgroupUs(bed.fleet);
-  for (let burst = 0; burst < BURSTS; burst++) {
-    await burstOf(bed, connections / BURSTS);
-    await sleep(PAUSE_MS);
-  }
-  return cgroupUs(bed.fleet) - before;
-}
-
-async function burstOf({ fleet, load, near, far }: Bed, connections: number): Promise<void> {
+/** CPU-us of the load's cgroup for so many connections, and a pause. */
+async function burstOf({ fleet, load, near, far, pauseMs }: Bed, connections: number): Promise<number> {
+  const before = cgroupUs(fleet);
   // The server closes first and each run has a port of its own: no client waits for a port in TIME_WAIT.
   const port = String(FIRST_PORT + runs++);
   const words = ['10.250.0.1', port, String(connections), String(REQUEST_BYTES), String(RESPONSE_BYTES), 'server'];
@@ -108,29 +128,30 @@ async function burstOf({ fleet, load, near, far }: Bed, connections: number): Pr
   await server.saw(/ready/);
   const client = fleet.spawn(far, load, 'connect', ...words);
   await Promise.all([server.ended, client.ended]);
+  const us = cgroupUs(fleet) - before;
+  await sleep(pauseMs);
+  return us;
 }
 
 const cgroupUs = (fleet: Fleet): number =>
   Number(/^usage_usec (\d+)/m.exec(readFileSync(join(fleet.cgroupPath, 'cpu.stat'), 'latin1'))?.[1]);
 
-async function captured(
-  bed: Bed,
-  connections: number,
-  round: number,
-  quietMs: number,
-): Promise<[number, Omit<Round, 'off' | 'on' | 'again'>]> {
+async function captured(bed: Bed, round: number): Promise<[number, SidecarCost]> {
   const data = await makeDataFolder(join(bed.folder, `round-${round}`));
   const sidecar = await startSidecarProcess(join(data, 'log'), bed.fleet.cgroupPath);
+  const records = recordsOf(bed);
   try {
-    await sleep(quietMs);
-    const idleFromUs = cpuUsOf(sidecar.pid);
-    await sleep(quietMs);
-    const busyFromUs = cpuUsOf(sidecar.pid);
-    const on = await loadOf(bed, connections);
-    await untilDelivered(sidecar, ENDS * connections);
-    const sidecarUs = cpuUsOf(sidecar.pid) - busyFromUs;
-    await sleep(quietMs);
-    return [on, { sidecarUs, idleUsSecond: (1000 * (busyFromUs - idleFromUs)) / quietMs, ...residentOf(sidecar.pid) }];
+    await sleep(bed.quietMs);
+    await loadOf(bed); // the sidecar's code is compiled before it counts
+    await untilDelivered(sidecar, records);
+    const [fromUs, fromMs] = [cpuUsOf(sidecar.pid), performance.now()];
+    const on = await loadOf(bed);
+    await untilDelivered(sidecar, 2 * records);
+    const [toUs, toMs] = [cpuUsOf(sidecar.pid), performance.now()];
+    await sleep(bed.quietMs);
+    const idleUsSecond = (1000 * (cpuUsOf(sidecar.pid) - toUs)) / (performance.now() - toMs);
+    const netUs = (toUs - fromUs - (idleUsSecond * (toMs - fromMs)) / 1000) / records;
+    return [on, { recordUs: (toUs - fromUs) / records, idleUsSecond, netUs, ...residentOf(sidecar.pid) }];
   } finally {
     await sidecar.stop();
   }
@@ -146,15 +167,15 @@ async function untilDelivered(sidecar: SidecarProcess, records: number): Promise
   assert.deepEqual(seen, { rows: records, lost: 0 });
 }
 
-/** The sidecar of a package as npm publishes it, JavaScript alone, after so many connections. */
-async function published(bed: Bed, connections: number, quietMs: number): Promise<Resident> {
+/** The sidecar of a package as npm publishes it, JavaScript alone, after so many records. */
+async function published(bed: Bed): Promise<Resident> {
   const weir = publishedWeir(join(bed.folder, 'package'));
   const data = await makeDataFolder(join(bed.folder, 'published'));
   const sidecar = await startSidecarProcess(join(data, 'log'), bed.fleet.cgroupPath, weir);
   try {
-    await loadOf(bed, connections);
-    await untilDelivered(sidecar, ENDS * connections);
-    await sleep(quietMs);
+    await loadOf(bed);
+    await untilDelivered(sidecar, recordsOf(bed));
+    await sleep(bed.quietMs);
     return residentOf(sidecar.pid);
   } finally {
     await sidecar.stop();
@@ -169,25 +190,19 @@ function residentFigures({ rssMb, privateMb, anonymousMb }: Resident, records: n
   ];
 }
 
-function figuresOf(rounds: readonly Round[], connections: number): Figure[] {
+function figuresOf(rounds: readonly Round[]): Figure[] {
   const figure = (what: string, unit: string, of: (round: Round) => number): Figure => {
     const values = rounds.map(of);
     return { what, value: median(values), unit, spread: [Math.min(...values), Math.max(...values)] };
   };
   const off = ({ off: first, again }: Round): number => (first + again) / 2;
   return [
-    figure('load without capture, both ends', 'CPU-us a connection', (round) => off(round) / connections),
+    figure('load without capture, both ends', 'CPU-us a connection', off),
     { ...figure('load with capture, to without', 'x', (round) => round.on / off(round)), goal: GOAL_LOAD },
     figure('load without capture, to itself', 'x', ({ off: first, again }) => again / first),
-    figure('capture in the load, both ends', 'CPU-us a connection', (round) => (round.on - off(round)) / connections),
-    {
-      ...figure(
-        'weir sidecar, ring to durable',
-        'CPU-us a record',
-        ({ sidecarUs }) => sidecarUs / (ENDS * connections),
-      ),
-      goal: GOAL_SIDECAR,
-    },
+    figure('capture in the load, both ends', 'CPU-us a connection', (round) => round.on - off(round)),
+    { ...figure('weir sidecar, ring to durable', 'CPU-us a record', ({ recordUs }) => recordUs), goal: GOAL_SIDECAR },
+    figure('weir sidecar, the same less its idling', 'CPU-us a record', ({ netUs }) => netUs),
     figure('weir sidecar, idle', 'CPU-ms a second', ({ idleUsSecond }) => idleUsSecond / 1000),
     figure('in a clone: resident', 'MB', ({ rssMb }) => rssMb),
     figure('in a clone: of it private', 'MB', ({ privateMb }) => privateMb),
