@@ -38,7 +38,9 @@ export class BatchDictionaries {
     this.#stamp = 1;
   }
 
-  addWorkload(workload: Workload): number {
+  /** A pod that is only known by its UID gets its name where a watcher has said it. */
+  addWorkload(bare: Workload): number {
+    const workload = this.#owners.pods.resolve(bare);
     const owner = this.#owners.find(workload);
     if (owner >= 0) return this.addOwner(owner);
     return indexOf(this.#workloadIndex, this.workloads, workloadKey(workload), workload);
@@ -48,7 +50,9 @@ export class BatchDictionaries {
   addOwner(id: number): number {
     if (id >= this.#indices.length) this.#grow(id);
     if (this.#stamps[id] === this.#stamp) return this.#indices[id]!;
-    const index = this.workloads.push(this.#owners.get(id)) - 1;
+    const workload = this.#owners.get(id);
+    const named = this.#owners.pods.resolve(workload);
+    const index = named === workload ? this.workloads.push(workload) - 1 : this.addWorkload(named);
     this.#stamps[id] = this.#stamp;
     this.#indices[id] = index;
     return index;

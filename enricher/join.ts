@@ -28,7 +28,7 @@ import { orient, type Sides } from './orient.ts';
 import { isLoopback } from './ownership/address.ts';
 import type { OwnershipHistory } from './ownership/history.ts';
 import { Holders } from './ownership/holders.ts';
-import { type Need, needsOf, needsOfUnknown } from './ready.ts';
+import { type Need, needsOf, needsOfPods, needsOfUnknown } from './ready.ts';
 import { copyColumns } from './rows.ts';
 import { SlotVerdicts } from './slot-verdicts.ts';
 
@@ -64,7 +64,9 @@ export class Joiner {
     this.#collect(batch.flows);
     this.#verdicts.begin(network, batch.workloads, this.#ends);
     if (network === null) return needsOfUnknown(batch.network, this.#ends);
-    return needsOf(this.#history, network, this.#ends, this.#holders);
+    const needs = needsOf(this.#history, network, this.#ends, this.#holders);
+    const ofPods = needsOfPods(this.#history, network, batch, this.#holders);
+    return ofPods.length === 0 ? needs : [...needs, ...ofPods];
   }
 
   /** Append the rows of the batch that was looked at last. */

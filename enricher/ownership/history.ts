@@ -18,7 +18,7 @@ import { addClaim, clearOrphans, closeOpen, compactOpen, possibleEndUs, statesCl
 import { countPrefix, type Network, type Reporter } from './reporters.ts';
 import { sweep } from './sweep.ts';
 import { HistoryTables } from './tables.ts';
-import { claimFault } from './validate.ts';
+import { claimFault, podFault } from './validate.ts';
 
 export interface HistoryOptions {
   /** Claims that ended this long before the newest as-of time are forgotten. */
@@ -81,12 +81,13 @@ export class OwnershipHistory extends HistoryTables {
       reporter.generation += 1;
       reporter.openEntries = [];
     }
-    const applied = this.#applyClaims(reporter, message);
+    const applied = this.#applyPods(reporter, message, this.#applyClaims(reporter, message));
     if (kind === OwnershipKind.full) this.#finishFull(reporter, before, asOfUs);
     else if (kind === OwnershipKind.goodbye) this.#finishGoodbye(reporter, asOfUs);
     else if (!reporter.gapped) this.#confirm(reporter, asOfUs);
     this.#hear(reporter, asOfUs, appendMs);
     sweep(this, message.claims.length);
+    this.workloads.pods.sweep(this.reporters.asOfUs, this.retainUs, message.pods.length);
     return applied;
   }
 
@@ -132,6 +133,21 @@ export class OwnershipHistory extends HistoryTables {
     // The claims hold their own references.
     for (const id of ids) if (id >= 0) this.workloads.release(id);
     return { taken: true, claims: claims.length - refused, refused, fault };
+  }
+
+  /** What was applied, with the pods of the message. */
+  #applyPods(reporter: Reporter, message: OwnershipMessage, applied: Applied): Applied {
+    let { refused, fault } = applied;
+    for (const pod of message.pods) {
+      const wrong = podFault(message, pod);
+      const workload = message.workloads[pod.workload];
+      if (wrong === null && workload !== undefined) {
+        if (this.workloads.pods.state(reporter, workload, pod.toUs, message.asOfUs)) continue;
+      }
+      refused += 1;
+      fault ??= wrong ?? 'no room for more pods';
+    }
+    return { ...applied, refused, fault };
   }
 
   /** False when there is no room. */

@@ -23,6 +23,7 @@ export class Holders {
   readonly #history: HistoryTables;
   #network: Network | null = null;
   #allConfirmedUs = Number.NaN;
+  #watchersUs = Number.NaN;
   /** The holder that began last, and how the live ones stand; outputs of `#look`. */
   #newest = -1;
   #newestFromUs = Number.NaN;
@@ -38,6 +39,7 @@ export class Holders {
   begin(network: Network): void {
     this.#network = network;
     this.#allConfirmedUs = Number.NaN;
+    this.#watchersUs = Number.NaN;
   }
 
   /**
@@ -66,6 +68,34 @@ export class Holders {
     const last = whole >= 0 ? entries.lastReporter(whole) : -1;
     if (last < 0 || reporters.confirmedUs[last]! > endUs || !reporters.isLive(last)) return true;
     wait.reporter = last;
+    return false;
+  }
+
+  /**
+   * Whether somebody who holds the address is a pod of which a watcher may still say who it is: its name is then worth
+   * waiting for, though its owner is known.
+   */
+  awaitsName(whole: number, ofPort: number, endUs: number): boolean {
+    if (this.#history.workloads.pods.unnamed === 0 || this.watchersPast(endUs)) return false;
+    return this.#isUnnamed(ofPort) || this.#isUnnamed(whole);
+  }
+
+  /** True when no watcher is still to tell of pods that were there at `endUs`, or there is none. */
+  watchersPast(endUs: number): boolean {
+    const { reporters, retainUs } = this.#history;
+    if (Number.isNaN(this.#watchersUs)) this.#watchersUs = reporters.watchersConfirmedUs(this.#network!, retainUs);
+    return this.#watchersUs > endUs;
+  }
+
+  /** One of the entry's open claims. */
+  #isUnnamed(entry: number): boolean {
+    if (entry < 0) return false;
+    const { entries, claims, workloads } = this.#history;
+    const block = entries.block(entry);
+    for (let claim = block; claim < block + entries.count(entry); claim += 1) {
+      const workload = claims.workload(claim);
+      if (workload >= 0 && claims.isOpen(claim) && workloads.pods.isUnnamed(workloads.get(workload))) return true;
+    }
     return false;
   }
 

@@ -118,6 +118,21 @@ export class ReporterTable {
     return least;
   }
 
+  /**
+   * Up to when every live watcher of a network has told everything; Infinity where there is none, -Infinity where there
+   * was one within `retainUs`, and it is silent.
+   */
+  watchersConfirmedUs(network: Network, retainUs: number): number {
+    let least = Number.POSITIVE_INFINITY;
+    let silent = false;
+    for (const { id, kind } of network.reporters) {
+      if (kind !== ReporterKind.watcher || this.asOfUs[id]! < network.newestUs - retainUs) continue;
+      if (this.isLive(id)) least = Math.min(least, this.confirmedUs[id]!);
+      else silent = true;
+    }
+    return silent && least === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : least;
+  }
+
   #add(reporter: Reporter): void {
     const { id } = reporter;
     this.all.push(reporter);

@@ -1,6 +1,6 @@
 /** Claims that cannot hold are refused one by one: code WEIR_ENRICHER_CLAIM_INVALID, with the sentence from here. */
-import { Method } from '../../schemas/generated/common.ts';
-import type { ClaimColumns } from '../../schemas/generated/ownership-v1.ts';
+import { Method, type Pod, ReporterKind } from '../../schemas/generated/common.ts';
+import type { ClaimColumns, OwnershipMessage } from '../../schemas/generated/ownership-v1.ts';
 import { int32Words } from '../../schemas/columns.ts';
 import { isLoopback, isMapped, isMulticast, isUnspecified } from './address.ts';
 
@@ -17,6 +17,15 @@ export function claimFault(claims: ClaimColumns, i: number, workloadsCount: numb
   if (workload < -1 || workload >= workloadsCount) return `workload ${workload} of ${workloadsCount}`;
   if (workload === -1 && method !== Method.prefix) return 'no workload, and not a known prefix';
   return timesFault(claims, i) ?? rangeFault(claims, i);
+}
+
+/** What is wrong with what a message says of a pod, null when nothing is. */
+export function podFault(message: OwnershipMessage, { workload, toUs }: Pod): string | null {
+  const { reporterKind, workloads } = message;
+  if (reporterKind !== ReporterKind.watcher) return 'a pod is named by a reporter that is no watcher';
+  if (workload < 0 || workload >= workloads.length) return `pod: workload ${workload} of ${workloads.length}`;
+  if (workloads[workload]?.instanceUid === '') return 'a pod without UID';
+  return toUs < -1 ? `pod: to ${toUs}: before 1970` : null;
 }
 
 function timesFault(claims: ClaimColumns, i: number): string | null {

@@ -9,6 +9,7 @@
  *   ints | hash | references | who | where | uid place | uid length | instance place | instance length |
  */
 import type { Workload } from '../../schemas/generated/common.ts';
+import { PodNames } from './pod-names.ts';
 import { hashText, TextStore } from './text-store.ts';
 import { isWhere, isWho, PartTable, whereOf, whoOf } from './workload-parts.ts';
 
@@ -24,8 +25,11 @@ const INSTANCE_LENGTH = 7;
 const CAPACITY_MIN = 128;
 /** Workloads that are kept as objects, of 250 bytes each; a power of two. */
 const OBJECTS = 1 << 17;
+const POD = 'Pod';
 
 export class WorkloadTable {
+  /** Which pod a UID is. */
+  readonly pods: PodNames = new PodNames(this);
   /** How many are known. */
   size = 0;
   #limit = 0;
@@ -63,6 +67,7 @@ export class WorkloadTable {
     this.size += 1;
     if (4 * this.size > 3 * this.#index.length) this.#growIndex();
     this.#place(id);
+    if (workload.kind === POD) this.pods.met(workload);
     return id;
   }
 
@@ -75,6 +80,7 @@ export class WorkloadTable {
     const row = INTS * id;
     ints[row + REFERENCES]! -= 1;
     if (ints[row + REFERENCES]! > 0) return;
+    if (this.#who.get(ints[row + WHO]!)[4] === POD) this.pods.left(this.get(id));
     this.#unplace(id);
     this.#who.release(ints[row + WHO]!);
     this.#where.release(ints[row + WHERE]!);
