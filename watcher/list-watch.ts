@@ -1,8 +1,8 @@
 /**
  * One resource, listed and then watched for ever: whatever breaks, what is known stays until a complete list says that
- * it is gone. It also tells up to when everything was delivered, which is what `as of` rests on: the server closes each
- * watch after WATCH_S and sends a bookmark two seconds before, so that a stream that went dead is known within seconds
- * (measured on 1.37.2; without the short life bookmarks come once a minute, and a dead connection looks like an idle one).
+ * it is gone. It also tells up to when everything was delivered, which is what `as of` rests on: the server ends each
+ * watch after WATCH_S, and a stream that ends as it should was delivered whole. A long watch could not tell: a dead
+ * connection looks like an idle one, and bookmarks come once a minute, and only where something happened (1.37.2).
  */
 import type { Clock } from '../contract/clock.ts';
 import { fromUnknown, type WeirError } from '../contract/errors.ts';
@@ -28,8 +28,8 @@ export const RESOURCES: readonly Resource[] = [
 ];
 
 const PAGE_OBJECTS = 500;
-const WATCH_S = 5;
-const SILENCE_MS_MAX = 8_000;
+const WATCH_S = 3;
+const SILENCE_MS_MAX = 6_000;
 /** What is in the server's memory is delivered at once; this much is left for the way. */
 const DELIVERY_US = 500_000;
 const PAUSE_MS_MIN = 200;

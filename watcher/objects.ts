@@ -23,6 +23,8 @@ export interface Meta {
 }
 
 export interface PodFacts extends Meta {
+  /** What its cgroups are called by: its UID, but for a static pod the hash of its manifest. */
+  readonly instanceUid: string;
   readonly node: string;
   /** Of the node, not the pod's own: nothing of it is claimed. */
   readonly hostNetwork: boolean;
@@ -64,6 +66,7 @@ export interface NodeFacts extends Meta {
 const SECOND_US = 1_000_000;
 const REGION = 'topology.kubernetes.io/region';
 const ZONE = 'topology.kubernetes.io/zone';
+const MIRROR = 'kubernetes.io/config.mirror';
 const SERVICE_OF_SLICE = 'kubernetes.io/service-name';
 
 /** Null for what has no UID: it is no object. */
@@ -102,6 +105,7 @@ export function podOf(object: Json): PodFacts | null {
   const phase = text(status['phase']);
   return {
     ...meta,
+    instanceUid: text(record(metadata['annotations'])[MIRROR]) || meta.uid,
     node: text(spec['nodeName']),
     hostNetwork: spec['hostNetwork'] === true,
     addresses: distinct([text(status['podIP']), ...records(status['podIPs']).map((entry) => text(entry['ip']))]),

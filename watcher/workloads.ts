@@ -17,7 +17,7 @@ export function podWorkload(scope: Scope, pod: PodFacts, owner: Owner, node: Nod
     name: owner.name,
     kind: owner.kind,
     instance: pod.name,
-    instanceUid: pod.uid,
+    instanceUid: pod.instanceUid,
     node: pod.node,
     region: node?.region ?? '',
     availabilityZone: node?.zone ?? '',
