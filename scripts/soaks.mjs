@@ -4,6 +4,36 @@
 /** @type {readonly {name: string, command: readonly string[], env?: Record<string, string>, what: string}[]} */
 export const soaks = [
   {
+    name: 'completeness',
+    command: ['--test', 'test/e2e/completeness.test.ts'],
+    env: { WEIR_TEST_CONNECTIONS: '100000' },
+    what: '100,000 connections with cross-CPU interrupts are 200,000 rows of the lake, each once, with exact bytes',
+  },
+  {
+    name: 'kill-run',
+    command: ['--test', 'test/fault/run-killed.test.ts'],
+    env: { WEIR_KILL_ROUNDS: '100' },
+    what: 'weir run killed 100 times at any moment: what the log acknowledged is in the lake, each flow once',
+  },
+  {
+    name: 'capture',
+    command: ['--test', '--test-concurrency=1', 'test/bpf/**/*.test.ts'],
+    env: { WEIR_TEST_CONNECTIONS: '100000' },
+    what: 'the capture tests with 100,000 connections: a record at each end, exact bytes and owners',
+  },
+  {
+    name: 'fuzz',
+    command: ['--test', 'test/property/schemas-fuzz.test.ts'],
+    env: { WEIR_FUZZ_CASES: '3000000' },
+    what: 'a million mutations of the golden files a decoder: refused with a code, never a crash or a hang',
+  },
+  {
+    name: 'enricher-model',
+    command: ['--test', 'test/property/enricher-model.test.ts'],
+    env: { WEIR_MODEL_CASES: '1000000' },
+    what: 'a million worlds of claims and flows: the join names nobody but who the reference names',
+  },
+  {
     name: 'demo-seeds',
     command: ['scripts/demo-seeds.mjs', '20'],
     what: '20 demos with different seeds: every connection found, 0 named wrongly, bytes exact',

@@ -30,7 +30,7 @@ before(() => {
 });
 after(() => fleet.remove());
 
-test(`${TOTAL} connections with cross-CPU interrupts are ${2 * TOTAL} rows with exact bytes, each once`, async () => {
+test(`${TOTAL} connections with cross-CPU interrupts are ${2 * TOTAL} rows with exact bytes, each once`, async (t) => {
   const load = fleet.compile('load');
   const data = join(fleet.folder, 'data');
   const names = { a: fleet.namespace('a'), b: fleet.namespace('b') };
@@ -58,6 +58,11 @@ test(`${TOTAL} connections with cross-CPU interrupts are ${2 * TOTAL} rows with 
     const mine = rows.filter((row) => row['dst_port'] === pair[4]);
     expectPair(pair, mine, { src: clients[i]?.pid, dst: servers[i]?.pid });
   });
+  // Each namespace has both workloads, so the far end's name comes from its own socket; where that row came too late, it
+  // is left out, never guessed.
+  const unnamed = rows.filter((row) => row['src_workload'] === null || row['dst_workload'] === null).length;
+  t.diagnostic(`${rows.length} rows, ${unnamed} of them without the name of the far end`);
+  assert.ok(unnamed <= rows.length / 100, `${unnamed} of ${rows.length} rows without a name`);
   await verifyComplete(data);
 });
 
@@ -74,8 +79,10 @@ function expectPair(
     ...{ bytes_to_dst: BigInt(request), bytes_to_src: BigInt(response), process_name: 'load' },
   };
   for (const row of rows) {
+    const far = row['reporter'] === 'src' ? 'dst' : 'src';
+    const silent = row[`${far}_workload`] === null ? { [`${far}_workload`]: null, [`${far}_reason`]: 'ambiguous' } : {};
     const got = Object.fromEntries(Object.keys(wanted).map((column) => [column, row[column]]));
-    assert.deepEqual(got, wanted);
+    assert.deepEqual(got, { ...wanted, ...silent });
     assert.equal(Number(row['process_pid']), row['reporter'] === 'src' ? pids.src : pids.dst);
     assert.deepEqual(row['start_time'], row['connection_start_time']);
     assert.ok((row['end_time'] as Date) >= (row['start_time'] as Date));
