@@ -80,6 +80,25 @@ test('answers lost beyond its patience: the call fails with retry, and the same 
   assert.ok(found.indexOf('m2') === found.length - 1, 'm2 comes after every m1');
 });
 
+test('a close while nobody answers ends in bounded time, and every call that waits is told', async () => {
+  const topic = await newTopic();
+  const limits = { answerMs: 1_000, patienceMs: 2_000, queueBytesMax: 100_000 };
+  const closing = await openKafkaLog({ brokers: [`127.0.0.1:${proxy.port}`], limits });
+  await closing.produce(topic, 0, [message('landed')]);
+  proxy.swallowAnswers(API.produce, 1_000_000);
+  const large = { key: null, value: new Uint8Array(60_000), headers: {} };
+  const calls = Array.from({ length: 8 }, () => closing.produce(topic, 0, [large]));
+  const outcomes = Promise.allSettled(calls);
+  const startMs = performance.now();
+  await closing.close();
+  assert.ok(performance.now() - startMs < 6_000, `${performance.now() - startMs} ms`);
+  for (const outcome of await outcomes) {
+    assert.equal(outcome.status, 'rejected');
+    assert.ok(outcome.reason instanceof WeirError && outcome.reason.code.startsWith('WEIR_TRANSPORT_'));
+  }
+  proxy.calm();
+});
+
 test('control: the idempotent producer of kafkajs acknowledges a message that is not in the log', async () => {
   const topic = await newTopic();
   const retry = { initialRetryTime: 50, retries: 1 };

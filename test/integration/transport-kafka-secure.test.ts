@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { WeirError } from '../../contract/errors.ts';
 import { type KafkaLog, openKafkaLog } from '../../transport/kafka/kafka-log.ts';
 import type { KafkaSasl } from '../../transport/kafka/options.ts';
@@ -17,7 +18,8 @@ let ca: string;
 const LIMITS = { openMs: 1_500, connectMs: 1_500, answerMs: 1_500, patienceMs: 2_000 };
 
 before(async () => {
-  kafka = await startKafka({ secure: true });
+  // Sessions end after 3 s: every SASL connection must authenticate anew, with a new token.
+  kafka = await startKafka({ secure: true, extra: { 'connections.max.reauth.ms': '3000' } });
   ca = kafka.certificate ?? '';
   admin = await openKafkaLog({ brokers: kafka.addresses() });
   const spec = topicSpec({ partitions: 1 });
@@ -73,8 +75,13 @@ test('OAUTHBEARER asks the provider for a token at each connection', async () =>
     return Promise.resolve(unsignedToken('weir'));
   };
   const sasl: KafkaSasl = { mechanism: 'oauthbearer', token };
-  await worksWith(await openKafkaLog({ brokers: kafka.addresses('saslSsl'), tls: { ca }, sasl }));
+  const log = await openKafkaLog({ brokers: kafka.addresses('saslSsl'), tls: { ca }, sasl });
+  await log.produce(topic, 0, [message('before the session ends')]);
   assert.ok(asked >= 2, `${asked} tokens for several connections`);
+  await pause(3_500);
+  const before = asked;
+  await worksWith(log);
+  assert.ok(asked > before, 'a session that ended is begun anew');
 });
 
 test('a wrong password and an unknown authority are told as credentials, at once and fatal', async () => {

@@ -222,6 +222,7 @@ export class Cluster {
     if (known !== undefined) {
       const lane = await known;
       if (lane.isOpen) return lane;
+      lane.retire();
       if (this.#lanes.get(key) === known) this.#lanes.delete(key);
       return this.#laneTo(address, key);
     }

@@ -57,13 +57,18 @@ export class FetchLanes {
   #giveBack(lane: Lane | null): void {
     if (lane === null) return;
     if (lane.isOpen && !this.#isClosed) this.#idle.push(lane);
-    else this.#lanes.delete(lane);
+    else this.#drop(lane);
+  }
+
+  #drop(lane: Lane): void {
+    lane.close();
+    this.#lanes.delete(lane);
   }
 
   #idleLane(): Lane | null {
     for (let lane = this.#idle.pop(); lane !== undefined; lane = this.#idle.pop()) {
       if (lane.isOpen) return lane;
-      this.#lanes.delete(lane);
+      this.#drop(lane);
     }
     return null;
   }

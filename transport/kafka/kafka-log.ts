@@ -181,18 +181,24 @@ export class KafkaLog implements log.Log {
     return member;
   }
 
+  /** What the brokers do not take within `patienceMs` fails with WEIR_TRANSPORT_CLOSED. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
   async #close(): Promise<void> {
+    const { clock, limits } = this.#cluster;
     await Promise.all([...this.#members].map((member) => member.leave()));
     this.#isClosed = true;
-    await this.#producer.settled();
+    // While the brokers are away, calls that wait in line would each have their own patience.
+    const timer = new AbortController();
+    await Promise.race([this.#producer.settled(), clock.sleep(limits.patienceMs, timer.signal)]);
+    timer.abort();
     this.#producer.close();
     this.#cluster.close();
     this.#reader.reset();
+    await this.#producer.settled();
   }
 
   #membersAt(topic: string, partition: number): readonly GroupMember[] {

@@ -19,6 +19,8 @@ interface KafkaJsConnection {
   rejectRequests(error: Error): void;
   disconnect(): Promise<unknown>;
   readonly socket?: { destroy(): void };
+  /** Of SASL, in ms; 0 for one without an end. */
+  readonly sessionLifetime: { toString(): string };
   send(call: {
     readonly request: object;
     readonly response: { decode(payload: Buffer): Promise<unknown>; parse(data: unknown): Promise<unknown> };
@@ -88,6 +90,8 @@ export class KafkaConnection {
       connectionTimeout: options.connectMs,
       requestTimeout: options.answerMs,
       enforceRequestTimeout: true,
+      // Sessions are not renewed: the lane is replaced before its session ends (Lane).
+      reauthenticationThreshold: 0,
       socketFactory: createSocketFactory(),
       logger,
     });
@@ -97,6 +101,11 @@ export class KafkaConnection {
   /** TCP, TLS, versions, SASL. It may never settle (kafkajs forgets a peer that ends the TLS handshake): bound it. */
   connect(): Promise<void> {
     return this.#broker.connect();
+  }
+
+  /** How long the broker takes us for authenticated, from the connect on; Infinity without an end. */
+  get sessionMs(): number {
+    return Number(this.#first.sessionLifetime.toString()) || Infinity;
   }
 
   get isConnected(): boolean {

@@ -20,16 +20,25 @@ export interface HostPort {
   readonly port: number;
 }
 
+/**
+ * Of a SASL session (KIP-368, MSK IAM), after which a lane takes no more calls and another is opened in its place.
+ * kafkajs would renew it on the connection: with each request once ten seconds are left, and a broker refuses that.
+ */
+const SESSION_SHARE = 0.8;
+
 export class Lane {
+  readonly #endsMs: number;
   readonly #connection: KafkaConnection;
   readonly #where: string;
   readonly #answerMs: number;
   #isBroken = false;
+  #callsCount = 0;
 
   private constructor(connection: KafkaConnection, where: string, answerMs: number) {
     this.#connection = connection;
     this.#where = where;
     this.#answerMs = answerMs;
+    this.#endsMs = performance.now() + SESSION_SHARE * connection.sessionMs;
   }
 
   /** Connected and authenticated. @throws ConnectionLost, CredentialsRefused */
@@ -50,8 +59,14 @@ export class Lane {
     }
   }
 
+  /** Takes calls. */
   get isOpen(): boolean {
-    return !this.#isBroken && this.#connection.isConnected;
+    return !this.#isBroken && this.#connection.isConnected && performance.now() < this.#endsMs;
+  }
+
+  /** Nobody calls any more: what is under way may end. */
+  retire(): void {
+    if (this.#callsCount === 0) this.close();
   }
 
   /**
@@ -60,6 +75,7 @@ export class Lane {
    */
   async call<T>(request: ApiRequest<T>, extraMs = 0): Promise<T> {
     if (!this.isOpen) throw new ConnectionLost(`${this.#where}: the connection is closed`);
+    this.#callsCount++;
     try {
       return await this.#connection.call(request, this.#answerMs + extraMs);
     } catch (error) {
@@ -70,6 +86,8 @@ export class Lane {
           : connectFault(error, `${this.#where}: ${request.apiName}`);
       this.close(fault);
       throw fault;
+    } finally {
+      if (--this.#callsCount === 0 && performance.now() >= this.#endsMs) this.close();
     }
   }
 
