@@ -18,6 +18,7 @@ import {
 } from '../../schemas/objects.ts';
 import type { Finding, FindingCode } from './finding.ts';
 import { readFooter } from './footer.ts';
+import { FootersAhead } from './footers-ahead.ts';
 import type { ChainListing, ListedObject } from './lake-listing.ts';
 
 export interface HourFigures {
@@ -46,6 +47,7 @@ export interface Walk {
 interface Progress {
   readonly chain: ChainListing;
   readonly format: ObjectFormat;
+  readonly footers: FootersAhead;
   readonly links: Link[];
   readonly findings: Finding[];
   readonly hours: Map<string, HourFigures>;
@@ -61,6 +63,7 @@ export async function walkChain(store: Store, chain: ChainListing, genesis: Gene
   const p: Progress = {
     chain,
     format: genesis.format,
+    footers: new FootersAhead(store, chain.objects),
     links: [],
     findings: [],
     hours: new Map(),
@@ -72,7 +75,7 @@ export async function walkChain(store: Store, chain: ChainListing, genesis: Gene
     const object = await nextObject(store, p);
     if (object === null) break;
     p.rest.delete(object.name);
-    await visit(store, p, object);
+    await visit(p, object);
   }
   if (p.hole !== null)
     find(p, p.hole.code, p.hole.at, `${p.hole.why}; it is the last object, what it held cannot be counted`);
@@ -144,8 +147,8 @@ async function resume(store: Store, p: Progress): Promise<ListedObject | null> {
   return null;
 }
 
-async function visit(store: Store, p: Progress, object: ListedObject): Promise<void> {
-  const footer = await readFooter(store, object);
+async function visit(p: Progress, object: ListedObject): Promise<void> {
+  const footer = await p.footers.read(object);
   if (footer.kind !== 'facts') {
     const code = footer.kind === 'cut' ? 'object_cut' : 'object_invalid';
     p.hole = { at: object.name, code, why: `${footer.why}` };
