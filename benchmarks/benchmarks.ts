@@ -2,8 +2,9 @@
 import { benchmark as capture } from './capture.bench.ts';
 import { benchmark as codec } from './codec.bench.ts';
 import type { Benchmark } from './harness.ts';
+import { benchmark as historyMemory } from './history-memory.bench.ts';
 import { benchmark as join } from './join.bench.ts';
 import { benchmark as parquet } from './parquet.bench.ts';
 import { benchmark as ringToParquet } from './ring-to-parquet.bench.ts';
 
-export const BENCHMARKS: readonly Benchmark[] = [codec, join, parquet, ringToParquet, capture];
+export const BENCHMARKS: readonly Benchmark[] = [codec, join, historyMemory, parquet, ringToParquet, capture];

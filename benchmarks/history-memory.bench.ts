@@ -112,7 +112,12 @@ async function run(size: Size): Promise<Outcome> {
   }
   const { rss, heapUsed } = process.memoryUsage();
   const goal = { atMost: 400, from: 'issue 5: 1 million addresses with history in a process' };
-  figures.push({ what: 'resident memory of the process', value: rss / 1e6, unit: 'MB', ...(size === 'full' ? { goal } : {}) });
+  figures.push({
+    what: 'resident memory of the process',
+    value: rss / 1e6,
+    unit: 'MB',
+    ...(size === 'full' ? { goal } : {}),
+  });
   figures.push({ what: 'of it, the heap in use', value: heapUsed / 1e6, unit: 'MB' });
   return { figures, hash: hash.toString() };
 }
