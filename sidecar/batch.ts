@@ -64,7 +64,8 @@ export class BatchStream {
 
   /**
    * Seal the first `rows` rows and the losses into the next batch. Where that is more than a message holds, fewer rows
-   * and no losses: seal again for the rest. `nowUs` stands for the times of a batch without rows.
+   * and of the losses only what `kept` says: seal again for the rest. `nowUs` stands for the times of a batch without
+   * rows.
    */
   seal(
     columns: CapturedColumns,
@@ -72,13 +73,14 @@ export class BatchStream {
     losses: readonly Loss[],
     owners: OwnerTable,
     nowUs: number,
+    kept: (rows: number) => readonly Loss[] = () => [],
   ): SealedBatch {
     let taken = rows;
     let told = losses;
     let value = this.#encode(columns, taken, told, owners);
     while (value.length > this.#bytesMax && taken > 1) {
       taken = Math.max(1, Math.floor((taken * 0.9 * this.#bytesMax) / value.length));
-      told = [];
+      told = kept(taken);
       value = this.#encode(columns, taken, told, owners);
     }
     return this.#sealed(columns, taken, told, value, nowUs);

@@ -1,5 +1,5 @@
 /** The dictionaries of one batch: workloads and processes, numbered in the order of the rows that name them. */
-import type { Process, Workload } from '../schemas/generated/common.ts';
+import { Report, type Process, type Workload } from '../schemas/generated/common.ts';
 import { NO_OWNER, type CapturedColumns } from './captured-columns.ts';
 import { commText } from './decode.ts';
 import type { OwnerTable } from './owners.ts';
@@ -37,6 +37,10 @@ function fillProcesses(columns: CapturedColumns, rows: number, owners: OwnerTabl
   /** A row that named the process first. */
   const table = new Int32Array(slots).fill(EMPTY);
   for (let row = 0; row < rows; row++) {
+    if (columns.report[row] === Report.merged) {
+      process[row] = EMPTY;
+      continue;
+    }
     const c = 4 * row;
     let h = Math.imul(pid[row]! ^ Math.imul(words[c]! ^ Math.imul(words[c + 1]!, 31), 0x85ebca6b), 0xc2b2ae35);
     h ^= Math.imul(userId[row]! ^ (owner[row]! << 8), 0x27d4eb2f);

@@ -5,7 +5,8 @@
  */
 import { RAW_MESSAGE_BYTES_MAX } from '../contract/limits.ts';
 import { CapturedColumns, NO_OWNER } from './captured-columns.ts';
-import { BatchStream, lossesFlows, streamOf, type SealedBatch } from './batch.ts';
+import { BatchStream, lossesFlows, numbersOf, streamOf, type SealedBatch } from './batch.ts';
+import { coarsen } from './coarsen.ts';
 import { decodeRing, type ListenEvent } from './decode.ts';
 import type { SourceStart } from './flow-source.ts';
 import type { HostSnapshot } from './host-view.ts';
@@ -26,8 +27,12 @@ import { Unacknowledged } from './unacknowledged.ts';
 const READ_BYTES = 256 * 1024;
 /** Rows that wait for a batch; at 400 bytes each, 7 MB. */
 const ROWS_WAITING_MAX = 16_384;
-/** Messages of batches that wait for the log. */
+/** Messages of batches that wait for the log, where the options do not say. */
 const MESSAGES_BYTES_MAX: number = 8 * 1024 * 1024;
+/** Fuller than this, the ring gets room back for what is not yet durable: that is then in memory only. */
+const RING_SHARE_MAX = 3 / 4;
+/** Rows of merged edges that are kept; the rest of what there is no room for is dropped. */
+const EDGES_MAX = 4096;
 /** How long a row waits for the row of the other end. */
 const PAIR_MS = 200;
 
@@ -64,6 +69,8 @@ export class FlowPipeline {
   #releasedTo = 0;
   /** Kernel drops in batches. */
   #told: number;
+  /** Rows at the front whose records the ring no longer has. */
+  #loose = 0;
   #lossesSinceMs: number | null = null;
   #held = 0;
   #planning: boolean;
@@ -115,7 +122,10 @@ export class FlowPipeline {
   read(nowMs: number): { readonly listens: readonly ListenEvent[]; readonly drained: boolean } {
     const listens: ListenEvent[] = [];
     let drained = false;
-    while (this.#columns.length < ROWS_WAITING_MAX && !drained) drained = !this.#readOnce(nowMs, listens);
+    do {
+      while (this.#columns.length < ROWS_WAITING_MAX && !drained) drained = !this.#readOnce(nowMs, listens);
+      this.#relieve(nowMs);
+    } while (!drained && this.#columns.length < ROWS_WAITING_MAX);
     this.#count(this.#losses.observe(this.#options.source.counters(), nowMs * 1000));
     if (this.#losses.flows > 0) this.#lossesSinceMs ??= nowMs;
     if (this.#columns.length === 0 && this.#refused.length === 0 && this.#sealedTo < this.#readTo) {
@@ -162,7 +172,8 @@ export class FlowPipeline {
   }
 
   get #mayHold(): boolean {
-    return this.#sent.length < PLAN_BATCHES_MAX && this.#sent.bytes < MESSAGES_BYTES_MAX;
+    const bytesMax = this.#options.messagesBytesMax ?? MESSAGES_BYTES_MAX;
+    return this.#sent.inRing < PLAN_BATCHES_MAX && this.#sent.bytes < bytesMax;
   }
 
   /** False when the ring had nothing. */
@@ -193,6 +204,7 @@ export class FlowPipeline {
   #dueRows(nowMs: number): number | null {
     const { batchFlows, batchAgeMs } = this.#options;
     if (!this.#mayHold) return null;
+    if (this.#loose > 0) return this.#loose;
     const waiting = this.#columns.length;
     if (waiting >= batchFlows) return batchFlows;
     const rows = this.#paired(nowMs);
@@ -209,20 +221,53 @@ export class FlowPipeline {
     return rows;
   }
 
-  #seal(rows: number, nowMs: number): void {
-    const columns = this.#columns;
+  /** A batch of rows that the ring no longer has holds no others. */
+  #seal(wanted: number, nowMs: number): void {
+    const rows = this.#loose > 0 ? Math.min(wanted, this.#loose) : wanted;
     const begin = this.#sealedTo;
-    const whole = this.#endOf(rows);
-    const losses = [...this.#losses.entries(), ...this.#refused.lossesUpTo(whole)];
+    const end = this.#endOf(rows);
+    const losses = [...this.#losses.entries(), ...this.#refused.lossesUpTo(end)];
+    const kept = (taken: number): readonly Loss[] => this.#refused.lossesUpTo(this.#endOf(taken));
     this.#attribute(rows);
-    const batch = this.#stream.seal(columns, rows, losses, this.#owners, nowMs * 1000);
-    const end = batch.rows === rows ? whole : columns.ringEnd[batch.rows - 1]!;
-    if (batch.losses.length === losses.length) {
+    const batch = this.#stream.seal(this.#columns, rows, losses, this.#owners, nowMs * 1000, kept);
+    if (batch.rows === rows) {
       this.#losses.clear();
       this.#lossesSinceMs = null;
-      this.#refused.dropUpTo(whole);
     }
-    this.#send(batch, begin, end);
+    const reached = this.#endOf(batch.rows);
+    this.#refused.dropUpTo(reached);
+    this.#send(batch, begin, reached);
+  }
+
+  /**
+   * The log does not keep up and the ring fills: first its room for batches that are then in memory only, then, when
+   * memory has no room for more, rows of one edge become one, and what finds no room even so is dropped. A process that
+   * is killed now loses what only memory had: the flow numbers that nobody brings tell of it.
+   */
+  #relieve(nowMs: number): void {
+    const { source, batchFlows } = this.#options;
+    const isFull = (): boolean => (source.backlog?.() ?? 0) > RING_SHARE_MAX;
+    while (isFull()) {
+      if (this.#sent.inRing > 0) {
+        this.#sent.letGo();
+        this.#settle();
+      } else if (this.#columns.length > 0 && this.#mayHold) {
+        this.#seal(Math.min(this.#columns.length, batchFlows), nowMs);
+      } else if (this.#columns.length > this.#loose) {
+        this.#coarsen(nowMs);
+      } else return;
+    }
+  }
+
+  #coarsen(nowMs: number): void {
+    const columns = this.#columns;
+    this.#attribute(columns.length);
+    const dropped = coarsen(columns, EDGES_MAX);
+    this.#losses.addOverload(dropped, nowMs * 1000);
+    if (this.#loose === 0) this.#options.logger.warn({ dropped, edges: columns.length }, 'overload: flows are merged');
+    this.#loose = columns.length;
+    this.#sealedTo = this.#readTo;
+    this.#settle();
   }
 
   /** A batch whose numbers stand in the plan. */
@@ -257,15 +302,18 @@ export class FlowPipeline {
     const bytes = message.value.length;
     this.#sealedTo = end;
     this.#told += dropsIn(losses);
-    this.#sent.push({ seq, first, next, begin, end, rows, losses, toldBefore, oldestUs, bytes, inRing: true });
+    const inRing = this.#loose === 0;
+    this.#sent.push({ seq, first, next, begin, end, rows, losses, toldBefore, oldestUs, bytes, inRing });
+    if (!inRing) this.#loose -= rows;
     columns.dropFirst(rows);
     this.#settle();
     this.#sender.enqueue([message]);
-    if (this.#owners.size > OWNERS_MAX) this.#renewOwners();
+    if (this.#owners.size > OWNERS_MAX && this.#loose === 0) this.#renewOwners();
   }
 
   /** The ring position that a batch of the first `rows` rows ends at. */
   #endOf(rows: number): number {
+    if (this.#loose > 0) return this.#sealedTo;
     if (rows === this.#columns.length) return this.#readTo;
     return rows === 0 ? this.#sealedTo : this.#columns.ringEnd[rows - 1]!;
   }
@@ -273,10 +321,11 @@ export class FlowPipeline {
   /** First the plan, then the ring's room: whoever dies in between has left a plan that begins after the ring does. */
   #settle(): void {
     const { source } = this.#options;
+    const loose = numbersOf(this.#columns, this.#loose) + this.#losses.overload;
     const plan = this.#sent.plan({
       partition: this.#partition,
       seq: this.#stream.seq,
-      next: this.#stream.next,
+      next: this.#stream.next + loose + this.#refused.countUpTo(this.#sealedTo),
       position: this.#sealedTo,
       told: this.#told,
     });

@@ -28,6 +28,11 @@ export class LossLedger {
     return sum;
   }
 
+  /** Of those, the flows for which there was no room: nobody counts them but this process. */
+  get overload(): number {
+    return this.#entries.get('sidecar/overload')?.flows ?? 0;
+  }
+
   /** Take the kernel's counters at a moment. Returns how many flows were newly lost. */
   observe(counters: SourceCounters, nowUs: number): number {
     let lost = 0;

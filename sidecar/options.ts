@@ -35,6 +35,8 @@ export interface SidecarOptions {
   /** Looks at the machine at least this far apart; a scan that takes long is followed by a longer pause. */
   readonly scanMs: number;
   readonly ringPollMs: number;
+  /** Messages of sealed batches in memory; more than this is merged, then dropped. Default 8 MiB. */
+  readonly messagesBytesMax?: number;
   /** A life of the reporter. Default: random; a playback names its own, so that playing again changes nothing. */
   readonly epoch?: string;
 }

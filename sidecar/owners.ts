@@ -2,6 +2,7 @@
  * Who owns the sockets of this machine, numbered, so that rows carry an int32 in place of an object.
  * A cgroup is one owner, but for the root one, where every process name is an owner of its own.
  */
+import { Report } from '../schemas/generated/common.ts';
 import type { CapturedColumns } from './captured-columns.ts';
 import { NO_OWNER } from './captured-columns.ts';
 import { commText } from './decode.ts';
@@ -50,9 +51,9 @@ export class OwnerTable {
 
   /** Fill `owner` of the rows from `from` on that have none. Neighbours in the ring are often of one owner. */
   assign(columns: CapturedColumns, from: number): void {
-    const { cgroupId, owner, pid, comm } = columns;
+    const { cgroupId, owner, pid, comm, report } = columns;
     for (let row = from; row < columns.length; row++) {
-      if (owner[row] !== NO_OWNER) continue;
+      if (owner[row] !== NO_OWNER || report[row] === Report.merged) continue;
       const known = this.#byCgroup.get(cgroupId[row]!);
       owner[row] = known ?? this.of(cgroupId[row]!, pid[row]!, commText(comm, 16 * row));
     }

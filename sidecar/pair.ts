@@ -31,7 +31,7 @@ export class Pairing {
   match(columns: CapturedColumns, sockets: LocalSockets | null): void {
     this.#index(columns);
     for (let row = 0; row < columns.length; row++) {
-      if (columns.partner[row] !== NO_OWNER) continue;
+      if (columns.partner[row] !== NO_OWNER || columns.report[row] === Report.merged) continue;
       const owner = this.#isSelf(columns, row) ? columns.owner[row]! : this.#search(columns, row, sockets);
       if (owner === NO_OWNER) continue;
       columns.partner[row] = owner;
@@ -45,6 +45,8 @@ export class Pairing {
    */
   settle(columns: CapturedColumns, rows: number, sockets: LocalSockets | null): void {
     for (let row = 0; row < rows; row++) {
+      // Settled before it was merged.
+      if (columns.report[row] === Report.merged) continue;
       const open = columns.report[row] === Report.interim;
       const mayBeLocal = this.#mayBeLocal(columns, row, sockets);
       if (columns.partner[row] === NO_OWNER && mayBeLocal) this.#recall(columns, row, sockets);
@@ -66,6 +68,7 @@ export class Pairing {
     while (this.#heads.length < length) this.#heads = new Int32Array(2 * this.#heads.length);
     this.#heads.fill(-1);
     for (let row = 0; row < length; row++) {
+      if (columns.report[row] === Report.merged) continue;
       const slot = this.#slot(columns, row);
       this.#next[row] = this.#heads[slot]!;
       this.#heads[slot] = row;

@@ -29,7 +29,7 @@ export class RefusedRecords {
 
   /** The loss entry of the stretch up to `end`, or none. */
   lossesUpTo(end: number): readonly Loss[] {
-    const flows = this.#countUpTo(end);
+    const flows = this.countUpTo(end);
     if (flows === 0) return [];
     return [
       {
@@ -45,12 +45,12 @@ export class RefusedRecords {
 
   /** They were told. */
   dropUpTo(end: number): number {
-    const told = this.#countUpTo(end);
+    const told = this.countUpTo(end);
     this.#records = this.#records.slice(told);
     return told;
   }
 
-  #countUpTo(end: number): number {
+  countUpTo(end: number): number {
     const beyond = this.#records.findIndex((record) => record.end > end);
     return beyond < 0 ? this.#records.length : beyond;
   }

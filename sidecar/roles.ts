@@ -22,7 +22,7 @@ export class OlderRoles {
   /** Fill `role` and `roleMethod` of the first `rows` rows where the handshake left them unknown. */
   infer(columns: CapturedColumns, rows: number, sockets: LocalSockets): void {
     for (let row = 0; row < rows; row++) {
-      if (columns.role[row] !== Role.unknown) continue;
+      if (columns.role[row] !== Role.unknown || columns.report[row] === Report.merged) continue;
       const connection = columns.connectionId[row]!;
       const role = this.#told.get(connection) ?? roleOf(columns, row, sockets);
       if (columns.report[row] === Report.interim) this.#told.set(connection, role);

@@ -165,9 +165,13 @@ test('while the log is away nothing is released, drops are told, and the same by
   const { host } = machine();
   const sidecar = await startSidecar(optionsOf(log, source, host));
   away = true;
-  for (let i = 0; i < 5000; i++) source.emit(flowRecord({ cookie: BigInt(i + 1), cgroupId: 11n, netns: 1 }));
+  const emit = (count: number): void => {
+    for (let i = 0; i < count; i++) source.emit(flowRecord({ cookie: BigInt(i + 1), cgroupId: 11n, netns: 1 }));
+  };
+  emit(700);
   await systemClock.sleep(400);
   assert.equal(source.released, 0);
+  emit(4300);
   away = false;
   await systemClock.sleep(500);
   await sidecar.stop();
