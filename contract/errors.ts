@@ -106,6 +106,16 @@ export const ERRORS = {
     3,
     'An ownership claim that cannot hold: from after to, an absurd prefix, an index out of range.',
   ],
+  WEIR_ENRICHER_TABLE_INVALID: [
+    'fatal',
+    2,
+    'A table of address ranges is wrong; file, line and column are named. While running, the table that was read before stays.',
+  ],
+  WEIR_ENRICHER_GEOIP_INVALID: [
+    'fatal',
+    2,
+    'A file of countries or systems is no whole MMDB file; file and byte are named. While running, the one that was read before stays.',
+  ],
   WEIR_ENRICHER_RANGE_INVALID: ['drop', 3, 'A batch whose flow range contradicts its rows and losses.'],
   WEIR_ENRICHER_POISON_RATE: [
     'fatal',

@@ -41,6 +41,12 @@ export const METRICS = {
   weir_enricher_ends_unattributed_total: ['counter', 'Ends without an owner, by reason.', 'reason'],
   weir_enricher_dead_letters_total: ['counter', 'Messages refused.', 'code'],
   weir_enricher_claims_refused_total: ['counter', 'Ownership claims refused.', 'code'],
+  weir_enricher_tables_read_total: [
+    'counter',
+    'Tables and MMDB files read anew while running; refused: it was broken, and the old one stays.',
+    'table',
+    'outcome',
+  ],
   weir_sink_flows_in_total: ['counter', 'Flow numbers of enriched sources folded.'],
   weir_sink_flows_out_total: ['counter', 'Flow numbers stored as rows.'],
   weir_sink_flows_dropped_total: ['counter', 'Flow numbers stored as losses.', 'reason', 'intentional'],

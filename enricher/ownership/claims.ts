@@ -20,6 +20,8 @@ export const packMeta = (reporter: number, method: number, flags: number): numbe
   (reporter << 8) | (method << 4) | flags;
 export const reporterOf = (meta: number): number => meta >>> 8;
 export const methodOf = (meta: number): number => (meta >>> 4) & 0xf;
+/** Says only where a prefix is: its workload has no name, and owns nothing. */
+export const PLACE = 4;
 
 /**
  * One claim lies in one stretch of memory, because a look-up reads all of it and misses the cache once:

@@ -1,7 +1,7 @@
 /** The steps of the fold on the claims of one entry. */
 import type { ClaimColumns, OwnershipMessage } from '../../schemas/generated/ownership-v1.ts';
 import { OwnershipKind } from '../../schemas/generated/common.ts';
-import { methodOf, OPEN, ORPHAN, packMeta, reporterOf } from './claims.ts';
+import { methodOf, OPEN, ORPHAN, packMeta, PLACE, reporterOf } from './claims.ts';
 import type { Reporter } from './reporters.ts';
 import type { HistoryTables } from './tables.ts';
 import { continues } from './workloads.ts';
@@ -111,7 +111,7 @@ function reopen(
   }
   claims.setStamp(claim, reporter.generation);
   if ((meta & OPEN) === 0) {
-    claims.setMeta(claim, packMeta(reporterOf(meta), methodOf(meta), OPEN));
+    claims.setMeta(claim, packMeta(reporterOf(meta), methodOf(meta), OPEN | (meta & PLACE)));
     claims.setEnd(claim, 0, statedFromUs);
     reporter.openClaims += 1;
     settle(history, entry);
@@ -152,7 +152,7 @@ function close(
   const { claims } = history;
   const meta = claims.meta(claim);
   if ((meta & OPEN) !== 0) reporter.openClaims -= 1;
-  claims.setMeta(claim, packMeta(reporterOf(meta), methodOf(meta), flags));
+  claims.setMeta(claim, packMeta(reporterOf(meta), methodOf(meta), flags | (meta & PLACE)));
   claims.setEnd(claim, toUs, latestUs);
 }
 

@@ -5,17 +5,17 @@
  * Per (network, address or prefix, port): the claims on it, by time.
  */
 import { int32Words } from '../../schemas/columns.ts';
-import { type Method, OwnershipKind } from '../../schemas/generated/common.ts';
+import { Method, OwnershipKind } from '../../schemas/generated/common.ts';
 import {
   type ClaimColumns,
   decodeOwnershipMessage,
   type OwnershipMessage,
 } from '../../schemas/generated/ownership-v1.ts';
 import { prefixMask } from './address.ts';
-import { CLAIMS_PER_ENTRY_MAX, OPEN, ORPHAN, packMeta } from './claims.ts';
+import { CLAIMS_PER_ENTRY_MAX, OPEN, ORPHAN, packMeta, PLACE } from './claims.ts';
 import { keyDetail } from './entries.ts';
 import { addClaim, clearOrphans, closeOpen, compactOpen, possibleEndUs, statesClaim } from './fold.ts';
-import { countPrefix, type Network, type Reporter } from './reporters.ts';
+import type { Network, Reporter } from './reporters.ts';
 import { sweep } from './sweep.ts';
 import { HistoryTables } from './tables.ts';
 import { claimFault, podFault } from './validate.ts';
@@ -172,13 +172,15 @@ export class OwnershipHistory extends HistoryTables {
     if (this.entries.count(entry) >= CLAIMS_PER_ENTRY_MAX) return false;
     const isOpen = claims.toUs[i]! < 0;
     const fromUs = claims.fromUs[i]!;
+    const method = claims.method[i]! as Method;
+    const isPlace = method === Method.prefix && workload >= 0 && !this.workloads.isNamed(workload);
     addClaim(this, entry, {
       earliestUs: claims.earliestUs[i]!,
       fromUs,
       toUs: isOpen ? 0 : Math.min(claims.toUs[i]!, asOfUs),
       latestUs: isOpen ? fromUs : possibleEndUs(claims, i, asOfUs),
       workload,
-      meta: packMeta(reporter.id, claims.method[i]! as Method, isOpen ? OPEN : 0),
+      meta: packMeta(reporter.id, method, (isOpen ? OPEN : 0) | (isPlace ? PLACE : 0)),
       stamp: reporter.generation,
     });
     if (isOpen) {
@@ -191,7 +193,7 @@ export class OwnershipHistory extends HistoryTables {
   #obtainEntry(network: Network, words: Int32Array, port: number, prefixLength: number): number {
     const size = this.entries.size;
     const entry = this.entries.obtain(words, 0, keyDetail(port, prefixLength), network.id);
-    if (prefixLength < 128 && this.entries.size > size) countPrefix(network, prefixLength, 1);
+    if (prefixLength < 128 && this.entries.size > size) network.prefixes.add(entry);
     return entry;
   }
 

@@ -7,7 +7,6 @@
  */
 import { OPEN, reporterOf } from './claims.ts';
 import { ENTRY_DOUBLES, ENTRY_INTS, HEAD_FROM, HEAD_META } from './entries.ts';
-import { findPrefix } from './owner-at.ts';
 import type { Network } from './reporters.ts';
 import type { HistoryTables } from './tables.ts';
 
@@ -142,9 +141,9 @@ export class Holders {
 
   #isKnown(network: Network, words: Int32Array, at: number): boolean {
     const { entries, claims } = this.#history;
-    for (const length of network.prefixLengths) {
-      const entry = findPrefix(this.#history, network, words, at, length);
-      if (entry < 0) continue;
+    const { prefixes } = network;
+    for (let prefix = prefixes.longest(words, at); prefix >= 0; prefix = prefixes.around(prefix)) {
+      const entry = prefixes.entryAt(prefix);
       const block = entries.block(entry);
       for (let claim = block; claim < block + entries.count(entry); claim += 1) {
         if (claims.workload(claim) === -1) return true;

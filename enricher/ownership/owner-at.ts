@@ -8,10 +8,8 @@
  * a possible claim of a more exact kind: rather silent than wrong.
  */
 import { Method, type Workload } from '../../schemas/generated/common.ts';
-import { prefixMask } from './address.ts';
-import { methodOf, reporterOf } from './claims.ts';
+import { methodOf, PLACE, reporterOf } from './claims.ts';
 import { glance } from './glance.ts';
-import { keyDetail } from './entries.ts';
 import { Level, mayReport, type OwnerAt, RANK } from './owner.ts';
 import type { Network } from './reporters.ts';
 import { type HistoryTables, NO_PORT } from './tables.ts';
@@ -65,17 +63,17 @@ export class OwnerFinder {
     timeUs: number,
     out: OwnerAt,
   ): void {
+    const { entries } = this.#history;
     this.#count = 0;
     out.loUs = Number.NEGATIVE_INFINITY;
     out.hiUs = Number.POSITIVE_INFINITY;
     out.claimed = false;
     this.#gather(ofPort, 0, timeUs, out);
     this.#gather(whole, 0, timeUs, out);
-    const { prefixLengths } = network;
-    for (let i = 0; i < prefixLengths.length; i += 1) {
-      const length = prefixLengths[i]!;
-      const entry = findPrefix(this.#history, network, words, at, length);
-      this.#gather(entry, 128 - length, timeUs, out);
+    const { prefixes } = network;
+    for (let prefix = prefixes.longest(words, at); prefix >= 0; prefix = prefixes.around(prefix)) {
+      const entry = prefixes.entryAt(prefix);
+      this.#gather(entry, 128 - (entries.detail(entry) & 0xff), timeUs, out);
     }
     if (this.#count === 1) this.#take(out);
     else this.#decide(out);
@@ -160,13 +158,15 @@ export class OwnerFinder {
 
   #namesSomebody(block: number, count: number): boolean {
     const { claims } = this.#history;
-    for (let claim = block; claim < block + count; claim += 1) if (claims.workload(claim) >= 0) return true;
+    for (let claim = block; claim < block + count; claim += 1) {
+      if (claims.workload(claim) >= 0 && (claims.meta(claim) & PLACE) === 0) return true;
+    }
     return false;
   }
 
   #weigh(claim: number, extraRank: number, timeUs: number, out: OwnerAt): void {
     const { claims, reporters } = this.#history;
-    if (claims.workload(claim) < 0) return;
+    if (claims.workload(claim) < 0 || (claims.meta(claim) & PLACE) !== 0) return;
     out.claimed = true;
     const earliestUs = claims.earliestUs(claim);
     if (timeUs < earliestUs) {
@@ -321,22 +321,4 @@ export class OwnerFinder {
     this.#rank = grown(this.#rank);
     this.#sure = grown(this.#sure);
   }
-}
-
-/** The entry of the prefix of that length around an address, -1 without one. */
-export function findPrefix(
-  history: HistoryTables,
-  network: Network,
-  words: Int32Array,
-  at: number,
-  length: number,
-): number {
-  return history.entries.findWords(
-    words[at]! & prefixMask(length, 0),
-    words[at + 1]! & prefixMask(length, 1),
-    words[at + 2]! & prefixMask(length, 2),
-    words[at + 3]! & prefixMask(length, 3),
-    keyDetail(0, length),
-    network.id,
-  );
 }

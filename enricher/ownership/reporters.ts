@@ -1,6 +1,8 @@
 /** Who speaks of which network, and how far what they said can be trusted. */
 import { ReporterKind } from '../../schemas/generated/common.ts';
 import { REPORTERS_MAX } from './claims.ts';
+import type { EntryTable } from './entries.ts';
+import { PrefixIndex } from './prefix-index.ts';
 
 /** A reporter is live while its as-of time is at most this many of its intervals behind its network's newest. */
 const LIVE_INTERVALS = 3;
@@ -13,10 +15,10 @@ export interface Network {
   /** The newest as-of time of any reporter, but never ahead of the log's clock: one fast clock must not silence the rest. */
   newestUs: number;
   readonly reporters: Set<Reporter>;
-  /** How many entries have each prefix length below 128. */
-  readonly prefixCounts: Int32Array;
-  /** The lengths in use, longest first. */
-  prefixLengths: readonly number[];
+  /** Of the entries that are no single address. */
+  readonly prefixes: PrefixIndex;
+  /** A static table spoke of it. */
+  hasTables: boolean;
 }
 
 export interface Reporter {
@@ -51,9 +53,14 @@ export class ReporterTable {
   /** By reporter: 1 for a sidecar. */
   isSidecar: Uint8Array = new Uint8Array(64);
   readonly all: Reporter[] = [];
+  readonly #entries: EntryTable;
   readonly #byKey = new Map<string, Reporter>();
   readonly #networks = new Map<string, Network>();
   readonly #networkList: Network[] = [];
+
+  constructor(entries: EntryTable) {
+    this.#entries = entries;
+  }
 
   /** Null where nobody ever spoke of it. */
   findNetwork(name: string): Network | null {
@@ -137,6 +144,7 @@ export class ReporterTable {
     const { id } = reporter;
     this.all.push(reporter);
     reporter.network.reporters.add(reporter);
+    if (reporter.kind === ReporterKind.static) reporter.network.hasTables = true;
     if (id >= this.confirmedUs.length) {
       const grown = (old: Float64Array): Float64Array => {
         const column = new Float64Array(2 * old.length);
@@ -160,19 +168,11 @@ export class ReporterTable {
       name,
       newestUs: 0,
       reporters: new Set(),
-      prefixCounts: new Int32Array(128),
-      prefixLengths: [],
+      prefixes: new PrefixIndex(this.#entries),
+      hasTables: false,
     };
     this.#networks.set(name, network);
     this.#networkList.push(network);
     return network;
   }
-}
-
-/** One entry more or less of a prefix length below 128. */
-export function countPrefix(network: Network, prefixLength: number, change: 1 | -1): void {
-  network.prefixCounts[prefixLength]! += change;
-  const lengths: number[] = [];
-  for (let length = 127; length >= 0; length -= 1) if (network.prefixCounts[length]! > 0) lengths.push(length);
-  network.prefixLengths = lengths;
 }

@@ -1,6 +1,5 @@
 /** Forgetting: each message that is applied also looks at a few entries, so that what is old goes at a bounded pace. */
 import { removeClaims } from './fold.ts';
-import { countPrefix } from './reporters.ts';
 import type { HistoryTables } from './tables.ts';
 import { reporterOf } from './claims.ts';
 import { keyDetail } from './entries.ts';
@@ -38,6 +37,5 @@ function sweepEntry(history: HistoryTables, entry: number): void {
     entries.unlinkPort(entries.find(address, 0, keyDetail(0, 128), network.id), entry);
   }
   entries.remove(entry);
-  const prefixLength = detail & 0xff;
-  if (prefixLength < 128) countPrefix(network, prefixLength, -1);
+  if ((detail & 0xff) < 128) network.prefixes.remove(entry);
 }

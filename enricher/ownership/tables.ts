@@ -13,7 +13,7 @@ export class HistoryTables {
   readonly entries: EntryTable = new EntryTable();
   readonly claims: ClaimStore = new ClaimStore();
   readonly workloads: WorkloadTable = new WorkloadTable();
-  readonly reporters: ReporterTable = new ReporterTable();
+  readonly reporters: ReporterTable = new ReporterTable(this.entries);
   /** Claims that ended this long before the newest as-of time are forgotten. */
   readonly retainUs: number;
   /** Where the next sweep goes on. */

@@ -131,6 +131,11 @@ export class WorkloadTable {
     return this.#find(workload, instanceHash(workload));
   }
 
+  /** False for one that only says where something is. */
+  isNamed(id: number): boolean {
+    return this.#who.get(this.#ints[INTS * id + WHO]!)[3] !== '';
+  }
+
   /** Whether two workloads of the table are the same owner. */
   isSame(a: number, b: number): boolean {
     if (a === b) return true;
