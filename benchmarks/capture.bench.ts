@@ -20,6 +20,8 @@ const RESPONSE_BYTES = 1000;
 const FIRST_PORT = 8000;
 /** Both ends of a connection are captured. */
 const ENDS = 2;
+/** A socket may wait for its peer's last word for a minute. */
+const DELIVERY_MS = 70_000;
 
 const GOAL_LOAD = { atMost: 1.04, from: 'at most +4 %' };
 const GOAL_SIDECAR = { atMost: 3, from: 'facts/capture.md section 7: the budget of a record' };
@@ -160,7 +162,10 @@ async function captured(bed: Bed, round: number): Promise<[number, SidecarCost]>
 /** A record at each end of every connection, and no more. */
 async function untilDelivered(sidecar: SidecarProcess, records: number): Promise<void> {
   let seen = await sidecar.delivered();
-  for (let tries = 0; tries < 200 && seen.rows + seen.lost < records; tries++) {
+  for (
+    const untilMs = performance.now() + DELIVERY_MS;
+    performance.now() < untilMs && seen.rows + seen.lost < records;
+  ) {
     await sleep(50);
     seen = await sidecar.delivered();
   }

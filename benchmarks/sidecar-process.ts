@@ -51,6 +51,8 @@ export async function startSidecarProcess(
     cgroup,
     '--metrics-listen',
     '127.0.0.1:0',
+    '--sidecar-pin',
+    'off',
     '--log-level',
     'info',
     '--log-format',
