@@ -68,7 +68,7 @@ export const KAFKA_LIMITS: KafkaLimits = {
   openMs: 20_000,
   answerMs: 10_000,
   patienceMs: 15_000,
-  sessionMs: 20_000,
+  sessionMs: 12_000,
   heartbeatMs: 2_000,
   drainMs: 30_000,
   stallMs: 60_000,

@@ -12,6 +12,8 @@ import { BATCH_OVERHEAD_BYTES } from './topic-limits.ts';
 const CREATE_MS = 10_000;
 const LEADERS_MS = 15_000;
 const LOOK_MS = 50;
+/** The brokers choose the replicas: that there are too few of them to choose from passes. */
+const PASSING: ReadonlySet<number> = new Set([KAFKA_ERROR.notController, KAFKA_ERROR.invalidReplication]);
 
 /** The configuration of a topic of Weir; append times are the broker's. */
 function configsOf(spec: TopicSpec): Readonly<Record<string, string>> {
@@ -95,8 +97,8 @@ async function create(cluster: Cluster, topics: readonly NewTopic[]): Promise<vo
   const outcomes = await cluster.patiently(what, {}, async (): Promise<readonly TopicOutcome[]> => {
     await cluster.metadata([]);
     const answer = await cluster.call(cluster.controller, 'control', createTopicsRequest(topics, CREATE_MS), CREATE_MS);
-    if (answer.some(({ error }) => error === KAFKA_ERROR.notController))
-      throw new ProtocolError(KAFKA_ERROR.notController);
+    const passing = answer.find(({ error }) => PASSING.has(error));
+    if (passing !== undefined) throw new ProtocolError(passing.error);
     return answer;
   });
   for (const { name, error, message } of outcomes) {
