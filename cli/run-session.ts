@@ -27,7 +27,10 @@ export interface RunPlan {
   readonly recording: string | null;
 }
 
-/** Status 3 where something captured could not be delivered, or waits in the log for the next run. WEIR_SIDECAR_*, WEIR_TRANSPORT_*, WEIR_SINK_*. */
+/**
+ * Status 3 where something captured could not be delivered, or waits in the log for the next run.
+ * Errors: WEIR_SIDECAR_*, WEIR_TRANSPORT_*, WEIR_SINK_*.
+ */
 export async function runSession(folder: DataFolder, { config, signal }: Invocation, plan: RunPlan): Promise<Status> {
   refuseSpool(config);
   const logger = createLogger(config);
