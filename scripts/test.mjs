@@ -27,6 +27,14 @@ async function installSystemPackages(chosen) {
     fail(`npm test: apt-get could not install ${still.join(', ') || names.join(', ')}`);
 }
 
+/** The servers of the chosen suites, into a cache outside the clone; says so when there is something to do. */
+async function installServers(chosen) {
+  const names = [...new Set(chosen.flatMap((suite) => suite.servers ?? []))];
+  if (names.length === 0) return;
+  const status = await run(requirePinnedNode(), [...flags, 'test/servers/install.ts', ...names]);
+  if (status !== 0) process.exit(1);
+}
+
 function filesOf(suite, named) {
   const folder = join(root, 'test', suite.name);
   if (named.length > 0) return named.filter((file) => file.startsWith(`test/${suite.name}/`));
@@ -64,6 +72,7 @@ const chosen = suites.filter((suite) =>
 
 await setup({ addon: 'required' });
 await installSystemPackages(chosen);
+await installServers(chosen);
 const results = [];
 for (const suite of chosen) results.push(await runSuite(suite, named));
 

@@ -48,6 +48,9 @@ export class S3Client {
   readonly #options: S3ClientOptions;
   #sdk: Promise<{ readonly commands: typeof Sdk; readonly client: Sdk.S3Client }> | null = null;
 
+  /** A request was answered well: the credentials are good. */
+  #proven = false;
+
   constructor(options: S3ClientOptions) {
     this.#options = options;
   }
@@ -167,9 +170,11 @@ export class S3Client {
     try {
       const sdk = await this.#load();
       const ms = timeoutMs + Math.ceil((1000 * bytes) / BYTES_PER_SECOND_MIN);
-      return await work({ ...sdk, Bucket: bucket, abortSignal: AbortSignal.timeout(ms) });
+      const result = await work({ ...sdk, Bucket: bucket, abortSignal: AbortSignal.timeout(ms) });
+      this.#proven = true;
+      return result;
     } catch (error) {
-      throw fromS3(error, { action, bucket, key });
+      throw fromS3(error, { action, bucket, key }, this.#proven);
     }
   }
 

@@ -64,8 +64,9 @@ function byStatus(status: number): ErrorCode {
 /**
  * WEIR_SINK_EXISTS: 412. retry: no answer, 409, 429, 5xx, cut connections: whether it was applied is unknown.
  * fatal: no rights, no bucket, wrong region, a request that is refused as wrong.
+ * @param provenBefore the credentials worked already: where none can be had now, their source is away.
  */
-export function fromS3(error: unknown, request: S3Request): WeirError {
+export function fromS3(error: unknown, request: S3Request, provenBefore: boolean = false): WeirError {
   if (error instanceof WeirError) return error;
   const answer = answerOf(error);
   const { action, bucket, key } = request;
@@ -80,7 +81,8 @@ export function fromS3(error: unknown, request: S3Request): WeirError {
   }
   if (answer.name === 'CredentialsProviderError') {
     const ways = 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the machine a role';
-    return make('WEIR_SINK_STORE_RIGHTS', `no credentials for ${what}; ${ways} (${answer.message})`);
+    const code = provenBefore ? 'WEIR_SINK_STORE_UNAVAILABLE' : 'WEIR_SINK_STORE_RIGHTS';
+    return make(code, `no credentials for ${what}; ${ways} (${answer.message})`);
   }
   const code = BY_NAME[answer.name] ?? (answer.status === null ? noAnswer(error) : byStatus(answer.status));
   return make(code, messageOf(code, what, said, bucket));

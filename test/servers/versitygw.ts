@@ -5,12 +5,12 @@ import { cached } from './cache.ts';
 import { requireProgram, runProgram } from './programs.ts';
 import { S3Server } from './s3-process.ts';
 
-const VERSION = '1.8.0';
-const PACKAGE = `github.com/versity/versitygw/cmd/versitygw@v${VERSION}`;
+export const VERSITYGW_VERSION = '1.8.0';
+const PACKAGE = `github.com/versity/versitygw/cmd/versitygw@v${VERSITYGW_VERSION}`;
 
 /** Path of the program; two minutes of CPU when it is not in the cache yet. */
 export async function installVersitygw(): Promise<string> {
-  const folder = await cached(`versitygw-${VERSION}`, async (draft) => {
+  const folder = await cached(`versitygw-${VERSITYGW_VERSION}`, async (draft) => {
     const go = requireProgram('go', 'the S3 server of the tests (versitygw)', 'install Go 1.24 or newer');
     const env = requireProgram('env', 'go install', 'it is part of coreutils');
     await runProgram(env, [`GOBIN=${draft}`, 'CGO_ENABLED=0', go, 'install', PACKAGE]);

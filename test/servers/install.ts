@@ -1,0 +1,30 @@
+/** Fetches and builds the servers of a suite before it runs, so that no test's time goes into it: NAMES. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { cacheFolder } from './cache.ts';
+import { installKafka, KAFKA_VERSION } from './kafka-install.ts';
+import { installVersitygw, VERSITYGW_VERSION } from './versitygw.ts';
+
+const SERVERS: Readonly<
+  Record<string, { readonly version: string; readonly what: string; install(): Promise<unknown> }>
+> = {
+  kafka: { version: KAFKA_VERSION, what: 'Apache Kafka from Maven Central (43 MB)', install: installKafka },
+  versitygw: {
+    version: VERSITYGW_VERSION,
+    what: 'versitygw, an S3 server, by go install (two minutes of CPU)',
+    install: installVersitygw,
+  },
+};
+
+try {
+  for (const name of process.argv.slice(2)) {
+    const server = SERVERS[name];
+    if (server === undefined) throw new Error(`no server ${name}; there are ${Object.keys(SERVERS).join(', ')}`);
+    if (existsSync(join(cacheFolder(), `${name}-${server.version}`))) continue;
+    process.stdout.write(`npm test: installs ${server.what} into ${cacheFolder()}\n`);
+    await server.install();
+  }
+} catch (error) {
+  process.stderr.write(`npm test: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
