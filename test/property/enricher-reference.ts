@@ -50,7 +50,9 @@ type Sure = 'doubt' | 'possible' | 'certain';
 
 const bitsOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(2).padStart(8, '0')).join('');
 export const ownerKey = (who: Workload): string =>
-  who.instanceUid === '' ? JSON.stringify(Object.entries(who).toSorted()) : `${who.cluster} ${who.instanceUid}`;
+  who.instanceUid === ''
+    ? JSON.stringify(Object.entries(who).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+    : `${who.cluster} ${who.instanceUid}`;
 const RANK: Readonly<Record<number, number>> = {
   [Method.port]: 0,
   [Method.service]: 1,
