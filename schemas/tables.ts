@@ -234,5 +234,7 @@ export const WORKLOAD_KINDS: readonly (readonly [kind: string, doc: string])[] =
   ['Cgroup', 'A cgroup that is none of these.'],
   ['Service', 'A Kubernetes Service.'],
   ['Node', 'The node itself.'],
+  ['VirtualMachine', 'A machine, from a table that the operator gave.'],
+  ['LoadBalancer', 'A load balancer, from a table that the operator gave.'],
   ['External', 'Somebody outside, from a table that the operator gave.'],
 ];

@@ -109,8 +109,10 @@ export class PrefixIndex {
     const is4 = ({ start, length }: Range): boolean =>
       length >= MAPPED_BITS && start[0] === 0 && start[1] === 0 && start[2] === 0xffff;
     const ipv4 = this.#flatten(ranges, is4);
-    this.#starts4 = Uint32Array.from(ipv4.starts, (start) => start[3]!);
-    this.#longest4 = Int32Array.from(ipv4.longest);
+    // What lies after 255.255.255.255 is no IPv4 any more.
+    const within = ipv4.starts.filter((start) => start[2] === 0xffff);
+    this.#starts4 = Uint32Array.from(within, (start) => start[3]!);
+    this.#longest4 = Int32Array.from(ipv4.longest.slice(0, within.length));
     this.#index4 = indexOf(this.#starts4);
     const ipv6 = this.#flatten(ranges, (range) => !is4(range));
     this.#starts6 = new Uint32Array(WORDS * ipv6.starts.length);

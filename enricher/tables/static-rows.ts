@@ -84,6 +84,8 @@ function staticRow(file: string, { line, cells }: ReadRow): StaticRow {
   if (name === '' && Object.values(where).every((value) => value === '')) {
     refuseAt(file, at, 'a row that says neither who nor where; fill name, or one of region, account_id, …');
   }
+  // Where one machine is, its own claim says; a table names it.
+  if (name === '' && prefix.length === 128) refuseAt(file, at, 'a row of one address needs a name');
   const fromUs = readTime(file, cells.get('from'), 0);
   const toUs = readTime(file, cells.get('to'), -1);
   if (toUs >= 0 && toUs <= fromUs) refuseAt(file, cells.get('to')!, 'to is not after from');

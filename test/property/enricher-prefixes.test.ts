@@ -19,7 +19,7 @@ const ipv6 = fc.tuple(byte, byte, byte).map(([a, b, c]) => {
 const anAddress = fc.oneof(ipv4, ipv6);
 const aPrefix = fc.oneof(
   fc.record({ addr: ipv4, length: fc.integer({ min: 97, max: 127 }) }),
-  fc.record({ addr: ipv6, length: fc.integer({ min: 1, max: 127 }) }),
+  fc.record({ addr: ipv6, length: fc.integer({ min: 16, max: 127 }) }),
 );
 const words = (bytes: Uint8Array): Int32Array => new Int32Array(bytes.slice().buffer);
 
