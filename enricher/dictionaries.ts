@@ -1,5 +1,6 @@
 /** The dictionaries of one enriched batch, put together from those of its raw batches and from the history. */
-import type { Process, Service, Workload } from '../schemas/generated/common.ts';
+import type { Place, Process, Service, Workload } from '../schemas/generated/common.ts';
+import { PLACE_FIELDS, type Placement } from './ownership/placements.ts';
 import type { WorkloadTable } from './ownership/workloads.ts';
 
 /**
@@ -10,6 +11,7 @@ export class BatchDictionaries {
   workloads: Workload[] = [];
   processes: Process[] = [];
   services: Service[] = [];
+  places: Place[] = [];
   readonly #owners: WorkloadTable;
   /** By workload of the history: its index, where `#stamps` has this batch's number. */
   #indices = new Int32Array(1024);
@@ -18,6 +20,9 @@ export class BatchDictionaries {
   #workloadIndex = new Map<string, number>();
   #processIndex = new Map<string, number>();
   #serviceIndex = new Map<string, number>();
+  /** By number of a table's place, and by index of a workload and place of its address. */
+  readonly #placeIndex = new Map<number, number>();
+  readonly #placedIndex = new Map<string, number>();
 
   constructor(owners: WorkloadTable) {
     this.#owners = owners;
@@ -29,6 +34,9 @@ export class BatchDictionaries {
     this.workloads = [];
     this.processes = [];
     this.services = [];
+    this.places = [];
+    this.#placeIndex.clear();
+    this.#placedIndex.clear();
     this.#workloadIndex.clear();
     this.#processIndex.clear();
     this.#serviceIndex.clear();
@@ -55,6 +63,29 @@ export class BatchDictionaries {
     const index = named === workload ? this.workloads.push(workload) - 1 : this.addWorkload(named);
     this.#stamps[id] = this.#stamp;
     this.#indices[id] = index;
+    return index;
+  }
+
+  /** The index of a workload with what it does not say itself of where it is. */
+  addPlaced(index: number, placement: Placement): number {
+    const workload = this.workloads[index]!;
+    if (PLACE_FIELDS.every((field) => workload[field] !== '' || placement[field] === '')) return index;
+    const key = `${index}\0${PLACE_FIELDS.map((field) => placement[field]).join('\0')}`;
+    const known = this.#placedIndex.get(key);
+    if (known !== undefined) return known;
+    const placed = { ...workload };
+    for (const field of PLACE_FIELDS) if (placed[field] === '') placed[field] = placement[field];
+    const added = this.workloads.push(placed) - 1;
+    this.#placedIndex.set(key, added);
+    return added;
+  }
+
+  /** The index of place `number` of a table of places. */
+  addPlace(number: number, places: readonly Place[]): number {
+    const known = this.#placeIndex.get(number);
+    if (known !== undefined) return known;
+    const index = this.places.push(places[number]!) - 1;
+    this.#placeIndex.set(number, index);
     return index;
   }
 

@@ -6,11 +6,12 @@
  * together lies together.
  *
  *   ints  | a0 a1 a2 a3 | port | owner | whole | of port | workload | method, reason, flags | service | dictionary index |
+ *         | placement | place | unused |
  *   times | end | lo | hi | since |
  */
 const SLOTS_MIN = 256;
 
-export const SLOT_INTS = 12;
+export const SLOT_INTS = 16;
 export const SLOT_PORT = 4;
 export const SLOT_OWNER = 5;
 /** Its entries in the history: `HistoryTables`. */
@@ -24,6 +25,10 @@ export const SLOT_VERDICT = 9;
 export const SLOT_SERVICE = 10;
 /** Of the workload in the batch's dictionary, -1: not there yet. */
 export const SLOT_INDEX = 11;
+/** Number of what tables say of where the address is (`Placements`), -1: nothing. */
+export const SLOT_PLACEMENT = 12;
+/** Number of its country and system (`GeoTable`), -1: not known. */
+export const SLOT_PLACE = 13;
 
 export const SLOT_TIMES = 4;
 /** The latest end of its flows, us. */

@@ -14,6 +14,7 @@ import { EnrichedFlowColumns, encodeEnrichedBatch } from '../schemas/generated/f
 import { decodeRawBatch, type RawBatch, RawFlowColumns } from '../schemas/generated/flows-raw-v1.ts';
 import type { Headers } from '../transport/log.ts';
 import { BatchDictionaries } from './dictionaries.ts';
+import type { GeoTable } from './geo/geo-table.ts';
 import { type EndCounts, Joiner, newEndCounts } from './join.ts';
 import type { OwnershipHistory } from './ownership/history.ts';
 import type { Need } from './ready.ts';
@@ -84,6 +85,11 @@ export class Enricher {
   constructor(history: OwnershipHistory) {
     this.#joiner = new Joiner(history);
     this.#dictionaries = new BatchDictionaries(history.workloads);
+  }
+
+  /** The table of places from here on. */
+  setGeo(geo: GeoTable | null): void {
+    this.#joiner.setGeo(geo);
   }
 
   /** As many of the messages, from the first, as are ready or forced. */
@@ -179,7 +185,7 @@ export class Enricher {
   }
 
   #encode(group: Group, provenance: Provenance): Uint8Array<ArrayBuffer> | WeirError {
-    const { workloads, processes, services } = this.#dictionaries;
+    const { workloads, processes, places, services } = this.#dictionaries;
     const { sources } = group;
     try {
       const bytes = encodeEnrichedBatch({
@@ -187,7 +193,7 @@ export class Enricher {
         sources,
         workloads,
         processes,
-        places: [],
+        places,
         services,
         flows: this.#rows,
       });

@@ -16,6 +16,8 @@ import {
   SLOT_INDEX,
   SLOT_INTS,
   SLOT_LO,
+  SLOT_PLACE,
+  SLOT_PLACEMENT,
   SLOT_SERVICE,
   SLOT_SINCE,
   SLOT_TIMES,
@@ -24,6 +26,7 @@ import {
   verdictMethod,
   verdictReason,
 } from './endpoints.ts';
+import type { GeoTable } from './geo/geo-table.ts';
 import { orient, type Sides } from './orient.ts';
 import { isLoopback } from './ownership/address.ts';
 import type { OwnershipHistory } from './ownership/history.ts';
@@ -57,6 +60,11 @@ export class Joiner {
     this.#verdicts = new SlotVerdicts(history, this.#holders);
   }
 
+  /** The table of places from here on. */
+  setGeo(geo: GeoTable | null): void {
+    this.#verdicts.geo = geo;
+  }
+
   /** Collect the batch's distinct ends; what it waits for, nothing when it is ready. */
   look(batch: RawBatch): readonly Need[] {
     const network = this.#history.findNetwork(batch.network);
@@ -81,6 +89,8 @@ export class Joiner {
     copyColumns(batch, into, base, processes);
     this.#verdicts.settle(this.#ends);
     into.dstService.fill(-1, base, into.length);
+    into.srcPlace.fill(-1, base, into.length);
+    into.dstPlace.fill(-1, base, into.length);
     this.#writeEnds(flows, into, base, sides, 1, workloads, dictionaries, counts);
     this.#writeEnds(flows, into, base, sides, 0, workloads, dictionaries, counts);
   }
@@ -144,17 +154,22 @@ export class Joiner {
       if (owner >= 0) {
         method = isLocal ? Method.local : remoteMethod[i]!;
         reason = Reason.none;
-        index = workloads[owner]!;
-      } else if (isSettled) {
+      }
+      if (isSettled) {
         index = ints[k + SLOT_INDEX]!;
-        if (index < 0 && ints[k + SLOT_WORKLOAD]! >= 0) {
-          index = dictionaries.addOwner(ints[k + SLOT_WORKLOAD]!);
+        if (index < 0) {
+          index = this.#index(owner, ints[k + SLOT_WORKLOAD]!, ints[k + SLOT_PLACEMENT]!, workloads, dictionaries);
           ints[k + SLOT_INDEX] = index;
         }
-      } else if (verdicts.workload >= 0) index = dictionaries.addOwner(verdicts.workload);
+      } else index = this.#index(owner, verdicts.workload, verdicts.placement, workloads, dictionaries);
       byMethod[method]! += 1;
       if (reason !== Reason.none) byReason[reason]! += 1;
       const row = base + i;
+      const place = isSettled ? ints[k + SLOT_PLACE]! : verdicts.place;
+      if (place >= 0) {
+        const column = sides[i] === srcSide ? into.srcPlace : into.dstPlace;
+        column[row] = dictionaries.addPlace(place, verdicts.geo!.places);
+      }
       if (sides[i] === srcSide) {
         srcWorkload[row] = index;
         srcMethod[row] = method;
@@ -169,5 +184,18 @@ export class Joiner {
       }
       if (!isLocal) into.peerReports[row] = (verdict & REPORTED) !== 0 || remoteMethod[i] === Method.peer ? 1 : 0;
     }
+  }
+
+  /** Of an end's workload in the batch's dictionary: what the capture saw, or the history's, with its place; -1: none. */
+  #index(
+    captured: number,
+    owner: number,
+    placement: number,
+    workloads: readonly number[],
+    dictionaries: BatchDictionaries,
+  ): number {
+    const index = captured >= 0 ? workloads[captured]! : owner >= 0 ? dictionaries.addOwner(owner) : -1;
+    if (index < 0 || placement < 0) return index;
+    return dictionaries.addPlaced(index, this.#verdicts.placements[placement]!);
   }
 }

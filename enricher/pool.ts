@@ -10,6 +10,7 @@ import { fromUnknown, WeirError } from '../contract/errors.ts';
 import { RAW_MESSAGE_BYTES_MAX } from '../contract/limits.ts';
 import type { Message, Offset } from '../transport/log.ts';
 import type { EnrichResult, Provenance } from './enrich.ts';
+import type { GeoMemory } from './geo/geo-table.ts';
 import { HISTORY_DEFAULTS, type HistoryOptions } from './ownership/history.ts';
 import type { Need } from './ready.ts';
 import {
@@ -48,6 +49,8 @@ export class EnricherPool {
   readonly #slotWaiters: ((slot: number) => void)[] = [];
   /** Positions of the tasks under way, in the order given: never falling. */
   readonly #positions: number[] = [];
+  /** The table of places for the tasks from here on. */
+  geo: GeoMemory | null = null;
   #next = 0;
   #claims: ClaimCounts = { applied: 0, refused: 0, fault: '', next: -1 };
 
@@ -111,7 +114,7 @@ export class EnricherPool {
       const messages = this.#fill(slot, inputs);
       for (;;) {
         const provenance = { ...origin, ownershipNext: this.#next };
-        const { result } = await this.#run({ kind: 'enrich', provenance, slot, messages }, this.#next);
+        const { result } = await this.#run({ kind: 'enrich', provenance, slot, geo: this.geo, messages }, this.#next);
         if (result !== null) return { ...result, ownershipNext: provenance.ownershipNext };
       }
     } finally {

@@ -45,7 +45,4 @@ export function copyColumns(
     into.flowNumber[base + i] = first + flows.numberOffset[i]!;
     into.process[base + i] = process < 0 ? -1 : processes[process]!;
   }
-  // Places come from tables that are not read yet.
-  into.srcPlace.fill(-1, base, base + rows);
-  into.dstPlace.fill(-1, base, base + rows);
 }

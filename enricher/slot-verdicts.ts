@@ -15,6 +15,8 @@ import {
   SLOT_LO,
   SLOT_OF_PORT,
   SLOT_OWNER,
+  SLOT_PLACE,
+  SLOT_PLACEMENT,
   SLOT_PORT,
   SLOT_SERVICE,
   SLOT_SINCE,
@@ -22,12 +24,15 @@ import {
   SLOT_VERDICT,
   SLOT_WHOLE,
   SLOT_WORKLOAD,
+  verdictReason,
 } from './endpoints.ts';
+import type { GeoTable } from './geo/geo-table.ts';
 import { keyDetail } from './ownership/entries.ts';
 import type { OwnershipHistory } from './ownership/history.ts';
 import { type Holders, Wait } from './ownership/holders.ts';
 import { OwnerAt } from './ownership/owner.ts';
 import { OwnerFinder } from './ownership/owner-at.ts';
+import { type Placement, Placements } from './ownership/placements.ts';
 import type { Network } from './ownership/reporters.ts';
 import { NO_PORT, UNKNOWN_PORT } from './ownership/tables.ts';
 
@@ -41,6 +46,9 @@ export class SlotVerdicts {
   readonly #atEnd = new OwnerAt();
   readonly #wait = new Wait();
   readonly #verdict = new Verdict();
+  readonly #placements: Placements;
+  /** The rest of the internet; null where no file names it. */
+  geo: GeoTable | null = null;
   #network: Network | null = null;
   #workloads: readonly Workload[] = [];
 
@@ -48,6 +56,8 @@ export class SlotVerdicts {
   workload = -1;
   verdict = 0;
   service = -1;
+  placement = -1;
+  place = -1;
   /** Born as a double, so that its shape never changes. */
   sinceUs: number = Number.NaN;
 
@@ -55,12 +65,19 @@ export class SlotVerdicts {
     this.#history = history;
     this.#holders = holders;
     this.#finder = new OwnerFinder(history);
+    this.#placements = new Placements(history);
+  }
+
+  /** What `placement` numbers: of this batch. */
+  get placements(): readonly Placement[] {
+    return this.#placements.list;
   }
 
   /** Begin a batch: its slots get their entries. Null: nobody ever spoke of its network. */
   begin(network: Network | null, workloads: readonly Workload[], ends: EndpointDictionary): void {
     this.#network = network;
     this.#workloads = workloads;
+    this.#placements.reset();
     if (network === null) return;
     const { entries } = this.#history;
     const { ints } = ends;
@@ -88,6 +105,7 @@ export class SlotVerdicts {
       const k = SLOT_INTS * slot;
       const t = SLOT_TIMES * slot;
       ints[k + SLOT_INDEX] = -1;
+      ints[k + SLOT_PLACE] = this.geo === null ? -1 : this.geo.find(ints, k);
       if (this.#network === null || ready[slot] === 0) {
         times[t + SLOT_LO] = Number.POSITIVE_INFINITY;
         continue;
@@ -95,8 +113,10 @@ export class SlotVerdicts {
       const owner = ints[k + SLOT_OWNER]!;
       this.#ask(ints, k, owner, times[t + SLOT_END]!, out);
       this.#pack(out, out, owner, true, true);
-      times[t + SLOT_LO] = out.loUs;
-      times[t + SLOT_HI] = out.hiUs;
+      this.#locate(ints, k, times[t + SLOT_END]!);
+      ints[k + SLOT_PLACEMENT] = this.placement;
+      times[t + SLOT_LO] = Math.max(out.loUs, this.#placements.loUs);
+      times[t + SLOT_HI] = Math.min(out.hiUs, this.#placements.hiUs);
       times[t + SLOT_SINCE] = this.sinceUs;
       ints[k + SLOT_WORKLOAD] = this.workload;
       ints[k + SLOT_VERDICT] = this.verdict;
@@ -110,9 +130,13 @@ export class SlotVerdicts {
     this.service = -1;
     this.sinceUs = -1;
     this.verdict = packVerdict(Method.none, slot < 0 ? Reason.noClaim : Reason.holdExpired, false);
-    if (slot < 0 || this.#network === null) return;
+    this.placement = -1;
+    this.place = -1;
+    if (slot < 0) return;
     const { ints } = ends;
     const k = SLOT_INTS * slot;
+    this.place = ints[k + SLOT_PLACE]!;
+    if (this.#network === null) return;
     const owner = ints[k + SLOT_OWNER]!;
     const end = this.#atEnd;
     this.#ask(ints, k, owner, endUs, end);
@@ -125,6 +149,14 @@ export class SlotVerdicts {
       ends.ready[slot] === 1 ||
       this.#holders.isReady(ints, k, ints[k + SLOT_WHOLE]!, ints[k + SLOT_OF_PORT]!, endUs, this.#wait);
     this.#pack(start, end, owner, isSame, isReady);
+    this.#locate(ints, k, endUs);
+  }
+
+  /** Where the end is: what tables say of its prefixes, and its place in the internet where nobody holds it. */
+  #locate(ints: Int32Array, k: number, endUs: number): void {
+    this.placement = this.#placements.find(this.#network!, ints, k, endUs);
+    const isOutside = verdictReason(this.verdict) === Reason.noClaim && ints[k + SLOT_PLACE]! >= 0;
+    if (isOutside) this.verdict = (this.verdict & ~0xf) | Method.geo;
   }
 
   #isSame(a: number, b: number): boolean {

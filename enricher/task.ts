@@ -1,5 +1,6 @@
 /** What goes between the pool and its workers. Bytes of raw messages lie in slots of shared memory; all else is cloned. */
 import type { EnrichResult, Provenance } from './enrich.ts';
+import type { GeoMemory } from './geo/geo-table.ts';
 import type { HistoryOptions } from './ownership/history.ts';
 import type { Need } from './ready.ts';
 import type { UpdateLogMemory } from './update-log.ts';
@@ -31,6 +32,8 @@ export interface EnrichTask {
   readonly kind: 'enrich';
   readonly provenance: Provenance;
   readonly slot: number;
+  /** The table of places at this time; its memory is shared. */
+  readonly geo: GeoMemory | null;
   readonly messages: readonly SlotMessage[];
 }
 

@@ -2,6 +2,7 @@
 import { move, transferableSymbol, valueSymbol, workerData } from 'piscina';
 import { fromUnknown } from '../contract/errors.ts';
 import { Enricher, type RawInput } from './enrich.ts';
+import { type GeoMemory, GeoTable } from './geo/geo-table.ts';
 import { OwnershipHistory } from './ownership/history.ts';
 import { isWorthALook } from './ready.ts';
 import { type EnrichTask, SLOT_BYTES, type Task, type TaskResult, type WorkerSetup } from './task.ts';
@@ -12,6 +13,8 @@ const history = new OwnershipHistory(setup.history);
 const enricher = new Enricher(history);
 const updates = new UpdateLogReader(setup.updates);
 const slots = new Uint8Array(setup.slots);
+/** Of the table of places that is in use, 0: none. */
+let geoVersion = 0;
 const claims = { applied: 0, refused: 0, fault: '', next: 0 };
 
 /** Piscina's entry: one task at a time. Results own their buffers, which are moved and not copied. */
@@ -21,11 +24,18 @@ export default function run(task: Task): unknown {
   const base = { stale: claims.next > position, result: null, changed: false, claims: { ...claims } };
   if (base.stale) return answer(base, []);
   if (task.kind === 'look') return answer({ ...base, changed: isWorthALook(history, task.needs) }, []);
+  useGeo(task.geo);
   const result = enricher.enrich(inputs(task), task.provenance);
   return answer(
     { ...base, result },
     result.enriched.map(({ bytes }) => bytes.buffer),
   );
+}
+
+function useGeo(memory: GeoMemory | null): void {
+  if ((memory?.version ?? 0) === geoVersion) return;
+  geoVersion = memory?.version ?? 0;
+  enricher.setGeo(memory === null ? null : new GeoTable(memory));
 }
 
 function inputs(task: EnrichTask): RawInput[] {

@@ -31,7 +31,10 @@ class Places {
 }
 
 /** @throws WEIR_ENRICHER_GEOIP_INVALID naming the file */
-export function compileGeo(files: readonly { readonly name: string; readonly bytes: Buffer }[], version: number): GeoMemory {
+export function compileGeo(
+  files: readonly { readonly name: string; readonly bytes: Buffer }[],
+  version: number,
+): GeoMemory {
   const places = new Places();
   let ipv4: Ranges = { starts: [], places: [] };
   let ipv6: Ranges = { starts: [], places: [] };

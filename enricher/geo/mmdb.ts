@@ -36,7 +36,8 @@ export class MmdbFile {
     this.#file = file;
     this.#bytes = bytes;
     const marker = bytes.lastIndexOf(MARKER);
-    if (marker < 0 || marker < bytes.length - METADATA_BYTES_MAX) this.#refuse(bytes.length, 'no MMDB metadata at its end');
+    if (marker < 0 || marker < bytes.length - METADATA_BYTES_MAX)
+      this.#refuse(bytes.length, 'no MMDB metadata at its end');
     const metadataStart = marker + MARKER.length;
     const metadata = this.#decode(new Cursor(metadataStart, metadataStart, bytes.length));
     if (!isMap(metadata)) this.#refuse(metadataStart, 'its metadata is no map');
@@ -195,7 +196,10 @@ export class MmdbFile {
   }
 
   #refuse(at: number, problem: string): never {
-    throw new WeirError('WEIR_ENRICHER_GEOIP_INVALID', `${this.#file}, byte ${at}: ${problem}`, { file: this.#file, at });
+    throw new WeirError('WEIR_ENRICHER_GEOIP_INVALID', `${this.#file}, byte ${at}: ${problem}`, {
+      file: this.#file,
+      at,
+    });
   }
 }
 

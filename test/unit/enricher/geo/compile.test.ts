@@ -15,9 +15,18 @@ const COUNTRIES: readonly MmdbPrefix[] = [
 ];
 const SYSTEMS: readonly MmdbPrefix[] = [
   { prefix: '192.0.2.128/25', record: { autonomous_system_number: 64_500, autonomous_system_organization: 'Example' } },
-  { prefix: '2001:db8:8000::/33', record: { autonomous_system_number: 4_200_000_000, autonomous_system_organization: 'Six' } },
+  {
+    prefix: '2001:db8:8000::/33',
+    record: { autonomous_system_number: 4_200_000_000, autonomous_system_organization: 'Six' },
+  },
 ];
-const table = (...files: Buffer[]): GeoTable => new GeoTable(compileGeo(files.map((bytes, i) => ({ name: `f${i}.mmdb`, bytes })), 1));
+const table = (...files: Buffer[]): GeoTable =>
+  new GeoTable(
+    compileGeo(
+      files.map((bytes, i) => ({ name: `f${i}.mmdb`, bytes })),
+      1,
+    ),
+  );
 const at = (geo: GeoTable, addr: string): string => {
   const { country, asNumber, asOrg } = geo.places[geo.find(words(addr), 0)] ?? { country: '', asNumber: -1, asOrg: '' };
   return `${country} ${asNumber} ${asOrg}`.trim();
@@ -50,10 +59,16 @@ test('a file of IPv4 alone answers for IPv4, and no file for nothing', () => {
 
 test('what is no whole MMDB file is refused, naming the file', () => {
   const whole = mmdb(COUNTRIES);
-  for (const bytes of [Buffer.alloc(0), Buffer.from('no such file'), whole.subarray(0, whole.length - 40), whole.subarray(200)]) {
+  for (const bytes of [
+    Buffer.alloc(0),
+    Buffer.from('no such file'),
+    whole.subarray(0, whole.length - 40),
+    whole.subarray(200),
+  ]) {
     assert.throws(
       () => table(bytes),
-      (error) => error instanceof WeirError && error.code === 'WEIR_ENRICHER_GEOIP_INVALID' && error.message.includes('f0.mmdb'),
+      (error) =>
+        error instanceof WeirError && error.code === 'WEIR_ENRICHER_GEOIP_INVALID' && error.message.includes('f0.mmdb'),
     );
   }
 });
@@ -80,7 +95,10 @@ test('bytes changed at random are refused with a code, or read to the end: never
     try {
       at(table(bytes), '192.0.2.200');
     } catch (error) {
-      assert.ok(error instanceof WeirError && error.code === 'WEIR_ENRICHER_GEOIP_INVALID', `round ${round}: ${String(error)}`);
+      assert.ok(
+        error instanceof WeirError && error.code === 'WEIR_ENRICHER_GEOIP_INVALID',
+        `round ${round}: ${String(error)}`,
+      );
       refused += 1;
     }
   }

@@ -12,27 +12,36 @@ test('a CSV table is read: comments, quotes, a byte order mark, empty cells, any
   assert.equal(rows.length, 2);
   const [db, range] = rows;
   assert.deepEqual(db?.addr, address('10.1.0.7'));
-  assert.deepEqual({ ...db, addr: null }, {
-    network: '',
-    addr: null,
-    prefixLength: 128,
-    fromUs: Date.UTC(2026, 0, 1) * 1000,
-    toUs: Date.UTC(2026, 1, 1) * 1000,
-    name: 'db "1", old',
-    kind: 'Node',
-    namespace: '',
-    region: 'eu-1',
-    availabilityZone: '',
-    accountId: '',
-    vpcId: '',
-    subnetId: '',
-  });
-  assert.deepEqual([range?.prefixLength, range?.name, range?.fromUs, range?.toUs, range?.kind], [112, '', 0, -1, 'External']);
+  assert.deepEqual(
+    { ...db, addr: null },
+    {
+      network: '',
+      addr: null,
+      prefixLength: 128,
+      fromUs: Date.UTC(2026, 0, 1) * 1000,
+      toUs: Date.UTC(2026, 1, 1) * 1000,
+      name: 'db "1", old',
+      kind: 'Node',
+      namespace: '',
+      region: 'eu-1',
+      availabilityZone: '',
+      accountId: '',
+      vpcId: '',
+      subnetId: '',
+    },
+  );
+  assert.deepEqual(
+    [range?.prefixLength, range?.name, range?.fromUs, range?.toUs, range?.kind],
+    [112, '', 0, -1, 'External'],
+  );
 });
 
 test('a JSON table says the same', () => {
   const csv = readStaticTable('a.csv', 'prefix,name,account_id\n2001:db8::/48,cdn,123456789012\n');
-  const json = readStaticTable('a.json', '[\n {"prefix": "2001:db8::/48", "name": "\\u0063dn", "account_id": 123456789012, "to": null}\n]\n');
+  const json = readStaticTable(
+    'a.json',
+    '[\n {"prefix": "2001:db8::/48", "name": "\\u0063dn", "account_id": 123456789012, "to": null}\n]\n',
+  );
   assert.deepEqual(json, csv);
   assert.deepEqual(readStaticTable('a.json', ' [ ] '), []);
 });
