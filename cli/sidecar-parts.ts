@@ -11,6 +11,7 @@ import type { HostView } from '../sidecar/host-view.ts';
 import { openProcHost } from '../sidecar/host/proc-host.ts';
 import type { SidecarOptions } from '../sidecar/options.ts';
 import { startSidecar } from '../sidecar/run.ts';
+import type { SpoolOptions } from '../sidecar/spool.ts';
 import type { StageParts, StageRun } from './stage-process.ts';
 import { topicName } from './topics.ts';
 
@@ -40,11 +41,11 @@ export function openMachine(config: Config, logger: Logger, pin: string | null =
   return { source, host: openProcHost({ cluster, network, node: nodeName(config), logger, ...cgroup }) };
 }
 
-/** `machine` may be a playback with its own clock. */
+/** `machine` may be a playback, `more` then has its own clock. */
 export async function startSidecarFrom(
   { log, clock, logger, meter, config }: StageParts,
   machine: Machine,
-  playback: Partial<Pick<SidecarOptions, 'eventClock' | 'epoch'>> = {},
+  more: Partial<Pick<SidecarOptions, 'eventClock' | 'epoch' | 'spool'>> = {},
 ): Promise<StageRun> {
   const stage = await startSidecar({
     log,
@@ -64,7 +65,7 @@ export async function startSidecarFrom(
     heartbeatMs: config['sidecar.heartbeat'],
     scanMs: config['sidecar.scan'],
     ringPollMs: config['sidecar.ringPoll'],
-    ...playback,
+    ...more,
   });
   return { stage };
 }
@@ -73,8 +74,12 @@ export async function startSidecarFrom(
  * Adopt what is pinned, deliver it with its stream's total, and take it down. Connections that end before the next capture
  * is attached, some 50 ms later, are not seen. Fails: WEIR_TRANSPORT_UNAVAILABLE where the log does not take it.
  */
-export async function endPinned(parts: StageParts, pin: string): Promise<void> {
-  const { stage } = await startSidecarFrom(parts, openMachine(parts.config, parts.logger, pin));
+export async function endPinned(
+  parts: StageParts,
+  pin: string,
+  more: { readonly spool?: SpoolOptions },
+): Promise<void> {
+  const { stage } = await startSidecarFrom(parts, openMachine(parts.config, parts.logger, pin), more);
   await stage.stop();
   if (!isPinned(pin)) return;
   const message = `what ${pin} holds could not be delivered, so it stays; start again when the log is back`;
@@ -84,9 +89,17 @@ export async function endPinned(parts: StageParts, pin: string): Promise<void> {
 /** Whether an earlier process has left a capture there. */
 export const isPinned = (folder: string): boolean => existsSync(join(folder, 'live'));
 
-/** The spool comes with the log of a fleet. WEIR_CONFIG_INVALID. */
+/** Batches of `weir run` are on this machine's disk anyway. WEIR_CONFIG_INVALID. */
 export function refuseSpool(config: Config): void {
   if (config['sidecar.spool'] === '') return;
-  const message = 'sidecar.spool is set; in this version of Weir batches wait in the ring, leave it empty';
+  const message = 'sidecar.spool is set; weir run has its log on this disk and needs none, leave it empty';
   throw new WeirError('WEIR_CONFIG_INVALID', message, { key: 'sidecar.spool' });
+}
+
+/** The configured spool, null without one; the caller closes its log. WEIR_TRANSPORT_*, WEIR_DATA_RIGHTS. */
+export async function openSpool(config: Config): Promise<SpoolOptions | null> {
+  const folder = config['sidecar.spool'];
+  if (folder === '') return null;
+  const { openEmbeddedLog } = await import('../transport/embedded/embedded-log.ts');
+  return { log: await openEmbeddedLog({ path: join(folder, 'spool.sqlite') }), bytesMax: config['sidecar.spoolBytes'] };
 }

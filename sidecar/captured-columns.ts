@@ -63,3 +63,10 @@ export class CapturedColumns extends RawFlowColumns {
     this.length = length - rows;
   }
 }
+
+/** Rows at the front whose records end at `position` or before. */
+export function rowsUpTo(columns: CapturedColumns, position: number): number {
+  let rows = 0;
+  while (rows < columns.length && columns.ringEnd[rows]! <= position) rows++;
+  return rows;
+}

@@ -1,4 +1,5 @@
 /** Scans -> claims -> ownership topic: deltas at once, `as of` as heartbeat, the full list now and then. */
+import { randomUUID } from 'node:crypto';
 import { OWNERSHIP_KIND_SYMBOLS } from '../schemas/generated/common.ts';
 import { CONTENT_TYPE_AVRO_SINGLE_OBJECT, HEADER } from '../transport/log.ts';
 import { ClaimBook } from './claims.ts';
@@ -18,8 +19,8 @@ const MESSAGES_WAITING_MAX = 64;
 export class ClaimPipeline {
   readonly #options: SidecarOptions;
   readonly #sender: Sender;
-  readonly #book = new ClaimBook();
-  readonly #messages: OwnershipMessages;
+  #book = new ClaimBook();
+  #messages: OwnershipMessages;
   #asOfUs = 0;
   #settledUs = 0;
   #spokeMs = 0;
@@ -27,10 +28,29 @@ export class ClaimPipeline {
   #first = true;
 
   constructor(options: SidecarOptions, epoch: string, sender: Sender) {
-    const { cluster, network, node, heartbeatMs } = options;
     this.#options = options;
     this.#sender = sender;
-    this.#messages = new OwnershipMessages({ cluster, network, node, epoch, heartbeatMs });
+    this.#messages = this.#begin(epoch);
+  }
+
+  /**
+   * The wall clock was set by so much. Set forward, everything held goes on. Set back, moments come a second time and
+   * who held what in them is to be said anew: a new epoch begins with the next scan, whose `as_of` is its own.
+   */
+  clockSet(byUs: number): void {
+    this.#spokeMs += byUs / 1000;
+    this.#fullMs += byUs / 1000;
+    if (byUs > 0) return;
+    this.#messages = this.#begin(randomUUID());
+    this.#book = new ClaimBook();
+    this.#first = true;
+    this.#asOfUs = 0;
+    this.#settledUs = 0;
+  }
+
+  #begin(epoch: string): OwnershipMessages {
+    const { cluster, network, node, heartbeatMs } = this.#options;
+    return new OwnershipMessages({ cluster, network, node, epoch, heartbeatMs });
   }
 
   get mayScan(): boolean {

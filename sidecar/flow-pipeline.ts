@@ -4,7 +4,7 @@
  * the ring; and where the ring is pinned, the plan of every batch is beside it before the batch is sent.
  */
 import { RAW_MESSAGE_BYTES_MAX } from '../contract/limits.ts';
-import { CapturedColumns, NO_OWNER } from './captured-columns.ts';
+import { CapturedColumns, NO_OWNER, rowsUpTo } from './captured-columns.ts';
 import { BatchStream, lossesFlows, numbersOf, streamOf, type SealedBatch } from './batch.ts';
 import { coarsen } from './coarsen.ts';
 import { decodeRing, type ListenEvent } from './decode.ts';
@@ -12,16 +12,18 @@ import type { SourceStart } from './flow-source.ts';
 import type { HostSnapshot } from './host-view.ts';
 import { Method, type Loss } from '../schemas/generated/common.ts';
 import { LocalSockets } from './local-sockets.ts';
-import { LossLedger } from './losses.ts';
+import { LossLedger, withInvalid } from './losses.ts';
 import type { SidecarOptions } from './options.ts';
 import { OWNERS_MAX, OwnerTable } from './owners.ts';
 import { Pairing } from './pair.ts';
 import { PairMemory } from './pair-memory.ts';
 import { dropsIn, encodePlan, PLAN_BATCHES_MAX, type Plan, type PlannedBatch } from './plan.ts';
+import { RecursionMisses } from './recursion-misses.ts';
 import { RefusedRecords } from './refused-records.ts';
 import { OlderRoles } from './roles.ts';
 import type { Sender } from './sender.ts';
 import { Unacknowledged } from './unacknowledged.ts';
+import { WallClock } from './wall-clock.ts';
 
 /** Read from the ring at once: about 1,000 records. */
 const READ_BYTES = 256 * 1024;
@@ -31,6 +33,10 @@ const ROWS_WAITING_MAX = 16_384;
 const MESSAGES_BYTES_MAX: number = 8 * 1024 * 1024;
 /** Fuller than this, the ring gets room back for what is not yet durable: that is then in memory only. */
 const RING_SHARE_MAX = 3 / 4;
+/** The same where there is a spool, which takes some milliseconds to be durable. */
+const RING_SHARE_SPOOLED_MAX = 15 / 16;
+/** Fuller than this, what waits for the log goes to the spool. */
+const RING_SHARE_PRESSED = 1 / 2;
 /** Rows of merged edges that are kept; the rest of what there is no room for is dropped. */
 const EDGES_MAX = 4096;
 /** How long a row waits for the row of the other end. */
@@ -48,7 +54,7 @@ export interface FlowPipelineParts {
 
 export class FlowPipeline {
   readonly #options: SidecarOptions;
-  readonly #start: SourceStart;
+  readonly #clock: WallClock;
   readonly #partition: number;
   readonly #sender: Sender;
   readonly #stream: BatchStream;
@@ -58,6 +64,7 @@ export class FlowPipeline {
   readonly #pairing = new Pairing(this.#memory);
   readonly #roles = new OlderRoles();
   readonly #losses: LossLedger;
+  readonly #misses: RecursionMisses;
   readonly #refused = new RefusedRecords();
   readonly #sent = new Unacknowledged();
   #owners: OwnerTable;
@@ -77,7 +84,8 @@ export class FlowPipeline {
 
   constructor({ options, start, partition, plan, sender, nowMs }: FlowPipelineParts) {
     this.#options = options;
-    this.#start = start;
+    this.#misses = new RecursionMisses(options.meter);
+    this.#clock = new WallClock(options.source, start, options.logger);
     this.#partition = partition;
     this.#sender = sender;
     this.#owners = new OwnerTable(options.host);
@@ -105,6 +113,11 @@ export class FlowPipeline {
     return this.#columns.length === 0 && this.#losses.flows === 0 && this.#refused.length === 0;
   }
 
+  /** Room runs out: where there is a spool, it shall take what waits for the log. */
+  get isPressed(): boolean {
+    return !this.#mayHold || (this.#options.source.backlog?.() ?? 0) > RING_SHARE_PRESSED;
+  }
+
   /**
    * Once, before anything else is read: send again what an earlier process has planned, from the same stretches of the
    * ring and under the same numbers. Also where nothing was planned: from now on there is a plan.
@@ -126,7 +139,9 @@ export class FlowPipeline {
       while (this.#columns.length < ROWS_WAITING_MAX && !drained) drained = !this.#readOnce(nowMs, listens);
       this.#relieve(nowMs);
     } while (!drained && this.#columns.length < ROWS_WAITING_MAX);
-    this.#count(this.#losses.observe(this.#options.source.counters(), nowMs * 1000));
+    const counters = this.#options.source.counters();
+    this.#misses.observe(counters);
+    this.#count(this.#losses.observe(counters, nowMs * 1000));
     if (this.#losses.flows > 0) this.#lossesSinceMs ??= nowMs;
     if (this.#columns.length === 0 && this.#refused.length === 0 && this.#sealedTo < this.#readTo) {
       this.#sealedTo = this.#readTo;
@@ -134,6 +149,17 @@ export class FlowPipeline {
     }
     this.#gauges(nowMs);
     return { listens, drained };
+  }
+
+  /** Returns by how much the wall clock was set since the last look, in us; what waits goes on waiting as long as before. */
+  lookAtClock(nowMs: number): number {
+    const byUs = this.#clock.look(nowMs);
+    const byMs = byUs / 1000;
+    if (byUs === 0) return 0;
+    for (let row = 0; row < this.#columns.length; row++) this.#columns.readMs[row]! += byMs;
+    this.#refused.clockSet(byMs);
+    if (this.#lossesSinceMs !== null) this.#lossesSinceMs += byMs;
+    return byUs;
   }
 
   /** Seal and send what is due: full batches, and rows that have waited long enough. */
@@ -168,7 +194,7 @@ export class FlowPipeline {
       this.#held -= next - first;
     }
     this.#settle();
-    meter.set('weir_sidecar_flows_held', this.#held);
+    this.#gauges((this.#options.eventClock ?? this.#options.clock).nowMs());
   }
 
   get #mayHold(): boolean {
@@ -183,7 +209,7 @@ export class FlowPipeline {
     if (bytes === 0) return false;
     const columns = this.#columns;
     const before = columns.length;
-    const decoded = decodeRing(this.#buffer.subarray(0, bytes), this.#start, columns, position);
+    const decoded = decodeRing(this.#buffer.subarray(0, bytes), this.#clock.record, columns, position);
     columns.readMs.fill(nowMs, before, columns.length);
     for (const listen of decoded.listens) listens.push(listen);
     // After an adoption: delivered by the process that died before it could release them.
@@ -246,7 +272,8 @@ export class FlowPipeline {
    */
   #relieve(nowMs: number): void {
     const { source, batchFlows } = this.#options;
-    const isFull = (): boolean => (source.backlog?.() ?? 0) > RING_SHARE_MAX;
+    const shareMax = this.#sender.canSpool ? RING_SHARE_SPOOLED_MAX : RING_SHARE_MAX;
+    const isFull = (): boolean => (source.backlog?.() ?? 0) > shareMax;
     while (isFull()) {
       if (this.#sent.inRing > 0) {
         this.#sent.letGo();
@@ -362,23 +389,6 @@ export class FlowPipeline {
     meter.set('weir_sidecar_flows_held', this.#held);
     meter.set('weir_sidecar_lag_seconds', Number.isFinite(oldestUs) ? Math.max(0, nowMs / 1000 - oldestUs / 1e6) : 0);
   }
-}
-
-/** Rows at the front whose records end at `position` or before. */
-function rowsUpTo(columns: CapturedColumns, position: number): number {
-  let rows = 0;
-  while (rows < columns.length && columns.ringEnd[rows]! <= position) rows++;
-  return rows;
-}
-
-/** The losses with so many more refused records. */
-function withInvalid(losses: readonly Loss[], flows: number, nowUs: number): readonly Loss[] {
-  if (flows === 0) return losses;
-  const isInvalid = ({ reason }: Loss): boolean => reason === 'record_invalid';
-  const interval = { intervalStartUs: nowUs, intervalEndUs: nowUs };
-  const none: Loss = { stage: 'sidecar', reason: 'record_invalid', flows: 0, ...interval, intentional: false };
-  const known = losses.find(isInvalid) ?? none;
-  return [...losses.filter((entry) => !isInvalid(entry)), { ...known, flows: known.flows + flows }];
 }
 
 /** Several batches may share a request, which stays within a message's limit. */

@@ -128,6 +128,10 @@ class KernelSource implements BpfSource, PinnedRing {
     addon.release(handle, position);
   }
 
+  bootToUnixUs(): number {
+    return this.#loaded().addon.clock().bootToUnixUs;
+  }
+
   backlog(): number {
     const { addon, handle } = this.#loaded();
     const { backlogBytes, ringBytes } = addon.counters(handle);

@@ -52,6 +52,8 @@ export interface FlowSource {
   read(into: Uint8Array): SourceRead;
   /** Give the ring's room up to `position` back. */
   release(position: number): void;
+  /** `bootToUnixUs` as it is now: the wall clock may have been set since the start. A recording's stands still. */
+  bootToUnixUs?(): number;
   /** Share of the ring that is not released, 0 to 1; only a kernel's ring has it. */
   backlog?(): number;
   counters(): SourceCounters;

@@ -79,3 +79,13 @@ export class LossLedger {
     }
   }
 }
+
+/** The losses with so many more refused records. */
+export function withInvalid(losses: readonly Loss[], flows: number, nowUs: number): readonly Loss[] {
+  if (flows === 0) return losses;
+  const isInvalid = ({ reason }: Loss): boolean => reason === 'record_invalid';
+  const interval = { intervalStartUs: nowUs, intervalEndUs: nowUs };
+  const none: Loss = { stage: 'sidecar', reason: 'record_invalid', flows: 0, ...interval, intentional: false };
+  const known = losses.find(isInvalid) ?? none;
+  return [...losses.filter((entry) => !isInvalid(entry)), { ...known, flows: known.flows + flows }];
+}

@@ -5,6 +5,7 @@ import type { Meter } from '../contract/meter.ts';
 import type { Log } from '../transport/log.ts';
 import type { FlowSource } from './flow-source.ts';
 import type { HostView } from './host-view.ts';
+import type { SpoolOptions } from './spool.ts';
 
 export interface SidecarOptions {
   readonly log: Log;
@@ -35,6 +36,8 @@ export interface SidecarOptions {
   /** Looks at the machine at least this far apart; a scan that takes long is followed by a longer pause. */
   readonly scanMs: number;
   readonly ringPollMs: number;
+  /** Where batches wait while the log is away and the ring fills. Without it they wait in memory. */
+  readonly spool?: SpoolOptions;
   /** Messages of sealed batches in memory; more than this is merged, then dropped. Default 8 MiB. */
   readonly messagesBytesMax?: number;
   /** A life of the reporter. Default: random; a playback names its own, so that playing again changes nothing. */

@@ -22,6 +22,11 @@ export class RefusedRecords {
     return this.#records[0]?.readMs ?? Infinity;
   }
 
+  /** The wall clock was set by so much. */
+  clockSet(byMs: number): void {
+    this.#records = this.#records.map(({ end, readMs }) => ({ end, readMs: readMs + byMs }));
+  }
+
   /** `ends`: positions after them, in ring order. */
   add(ends: readonly number[], readMs: number): void {
     for (const end of ends) this.#records.push({ end, readMs });

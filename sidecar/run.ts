@@ -15,6 +15,7 @@ import { partitionOf } from './partition.ts';
 import { decodePlan, type Plan } from './plan.ts';
 import { scanPauseMs } from './scan-pace.ts';
 import { Sender } from './sender.ts';
+import { Spool } from './spool.ts';
 
 /** Listen records ask for a scan at once, but not one after the other. */
 const LISTEN_SCAN_MS = 50;
@@ -52,6 +53,8 @@ class Sidecar implements Stage {
   #nextScanMs = 0;
   #scannedMs = 0;
   #nextReportMs = 0;
+  /** From here on what waits for the log goes to the spool: the sidecar is stopping. */
+  #spoolFromMs = Infinity;
 
   constructor(options: SidecarOptions, rawPartitions: number, ownershipPartition: number) {
     this.#options = options;
@@ -85,10 +88,12 @@ class Sidecar implements Stage {
       const plan =
         source.pinned === undefined || source.pinned === null ? null : decodePlan(source.pinned.readJournal());
       const partition = this.#partitionOf(plan);
-      const sender = this.#rawSender(partition);
+      const { spool } = this.#options;
+      const sender = this.#rawSender(partition, spool === undefined ? null : await Spool.open(spool));
       const flows = new FlowPipeline({ options: this.#options, start, partition, plan, sender, nowMs });
       this.#flows = flows;
       flows.see(snapshot);
+      sender.start();
       this.#listens.push(...flows.resume(plan?.batches ?? [], nowMs));
       this.#scannedMs = nowMs;
       this.#nextScanMs = nowMs + this.#options.scanMs;
@@ -112,7 +117,7 @@ class Sidecar implements Stage {
     throw new WeirError('WEIR_TRANSPORT_TOPIC_MISMATCH', `${message}; weir sidecar --detach gives it up`);
   }
 
-  #rawSender(partition: number): Sender {
+  #rawSender(partition: number, spool: Spool | null): Sender {
     const { log, clock, logger, rawTopic } = this.#options;
     const sender = new Sender({
       log,
@@ -122,6 +127,8 @@ class Sidecar implements Stage {
       partition,
       requestBytesMax: RAW_REQUEST_BYTES_MAX,
       acknowledged: (count) => this.#flows?.acknowledged(count),
+      spool,
+      isPressed: () => this.#flows?.isPressed === true || this.#clock.nowMs() > this.#spoolFromMs,
     });
     sender.onFailure(() => this.#stopping.abort());
     return sender;
@@ -161,6 +168,8 @@ class Sidecar implements Stage {
   }
 
   async #turn(flows: FlowPipeline): Promise<void> {
+    const byUs = flows.lookAtClock(this.#clock.nowMs());
+    if (byUs !== 0) this.#clockSet(byUs);
     this.#read(flows);
     if (this.#scanDue()) await this.#scan(flows);
     const nowMs = this.#clock.nowMs();
@@ -170,6 +179,14 @@ class Sidecar implements Stage {
     }
     this.#claims.speak(nowMs, this.#drainedUs);
     flows.flush(nowMs);
+  }
+
+  /** Claims are said anew at once, everything else goes on at its own pace. */
+  #clockSet(byUs: number): void {
+    this.#claims.clockSet(byUs);
+    this.#nextScanMs = 0;
+    this.#scannedMs += byUs / 1000;
+    this.#nextReportMs += byUs / 1000;
   }
 
   /** Runs beside the reading: it waits for room in the ring. */
@@ -229,6 +246,7 @@ class Sidecar implements Stage {
   async #finish(flows: FlowPipeline, raw: Sender): Promise<boolean> {
     const { source, host, clock, logger } = this.#options;
     const untilMs = clock.nowMs() + STOP_MS;
+    this.#spoolFromMs = this.#clock.nowMs() + STOP_MS / 4;
     if (source.kind === 'ebpf') {
       await this.#readWhileReporting(flows);
       this.#report();

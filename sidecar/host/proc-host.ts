@@ -35,6 +35,8 @@ const PROC = '/proc';
 const SLICE_MS = 5;
 /** The whole tree is walked for an unknown cgroup at most this often. */
 const LEARN_MS = 1000;
+/** The wall clock's own resolution and slow adjustment. */
+const CLOCK_DRIFT_MS = 5;
 
 interface Residents {
   readonly pids: Set<number>;
@@ -50,6 +52,7 @@ export class ProcHost implements HostView {
   readonly #addresses = new Map<string, { text: string; parsed: NetworkNamespace['addresses'] }>();
   #learnedMs = -Infinity;
   #sliceMs = 0;
+  #setMs = 0;
   #deniedTold = false;
 
   constructor(options: ProcHostOptions, mount: string) {
@@ -91,7 +94,12 @@ export class ProcHost implements HostView {
   }
 
   #nowUs(): number {
-    return this.#options.nowUs?.() ?? Math.round((performance.timeOrigin + performance.now()) * 1000);
+    if (this.#options.nowUs !== undefined) return this.#options.nowUs();
+    // Finer than Date.now(), which alone knows that the wall clock was set.
+    const monotonicMs = performance.timeOrigin + performance.now();
+    const setMs = Date.now() - monotonicMs;
+    if (Math.abs(setMs - this.#setMs) > CLOCK_DRIFT_MS) this.#setMs = setMs;
+    return Math.round((monotonicMs + this.#setMs) * 1000);
   }
 
   async #giveWay(): Promise<void> {

@@ -1,5 +1,8 @@
 /** The log is away for long: what the ring has no room for is held in memory, then merged; all of it is told. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../contract/clock.ts';
 import { WeirError } from '../../contract/errors.ts';
@@ -9,6 +12,9 @@ import type { Stage } from '../../contract/stage.ts';
 import { Report } from '../../schemas/generated/common.ts';
 import type { SidecarOptions } from '../../sidecar/options.ts';
 import { startSidecar } from '../../sidecar/run.ts';
+import type { SpoolOptions } from '../../sidecar/spool.ts';
+import { openEmbeddedLog } from '../../transport/embedded/embedded-log.ts';
+import type { Log } from '../../transport/log.ts';
 import { FakeHost, FakeRing, FakeSource, namespaceOf } from '../fixtures/fake-machine.ts';
 import { MemoryBroker } from '../fixtures/memory-log.ts';
 import { foldRaw, type Folded } from '../fixtures/raw-stream.ts';
@@ -20,7 +26,7 @@ const BYTES = 1000;
 
 class World {
   readonly broker = new MemoryBroker();
-  readonly ring = new FakeRing('ring0', 264 * 1000);
+  ring = new FakeRing('ring0', 264 * 1000);
   readonly meter = new MeterRegistry();
   away = true;
   #cookies = 0;
@@ -143,4 +149,93 @@ test('killed while only memory had it: the missing numbers tell how much, and no
     assert.equal(folded.flows + folded.missing + lost, 6100);
     assert.equal(lost, world.ring.dropped);
   }
+});
+
+/** A spool on disk, in a folder of the test's own. */
+async function withSpool(bytesMax: number, run: (open: () => Promise<SpoolOptions>) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-spool-'));
+  const logs: Log[] = [];
+  const open = async (): Promise<SpoolOptions> => {
+    const log = await openEmbeddedLog({ path: join(folder, 'spool.sqlite') });
+    logs.push(log);
+    return { log, bytesMax };
+  };
+  try {
+    await run(open);
+  } finally {
+    for (const log of logs) await log.close();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test('with a spool everything waits there whole, and comes first when the log is back', async () => {
+  await withSpool(64 << 20, async (open) => {
+    const world = new World();
+    const { stage } = await world.start({ spool: await open(), messagesBytesMax: 100_000 });
+    await world.emit(20_000, 5000);
+    world.away = false;
+    await world.emit(300, 50);
+    await systemClock.sleep(300);
+    await stage.stop();
+    const folded = world.fold();
+    const { ring_full: full = 0, ...others } = folded.lost;
+    assert.deepEqual([full, others], [world.ring.dropped, {}], 'only what a slow disk kept waiting in so small a ring');
+    assert.deepEqual([folded.flows + full, folded.missing], [20_300, 0]);
+    assert.equal(countOf(folded, Report.merged), 0);
+    const keys = world.broker.messages(RAW, 0).flatMap(({ headers }) => Object.keys(headers));
+    assert.ok(!keys.includes('weir-spool-partition'));
+  });
+});
+
+test('what was spooled outlives kill -9 and is sent before the plan of the ring', async () => {
+  await withSpool(64 << 20, async (open) => {
+    const world = new World();
+    for (let life = 0; life < 3; life++) {
+      const { source, stage } = await world.start({ spool: await open(), messagesBytesMax: 100_000 });
+      await world.emit(3000, 50);
+      source.killed = true;
+      stage.stop().catch(() => undefined);
+      await world.emit(100, 50);
+    }
+    world.away = false;
+    const last = await world.start({ spool: await open() });
+    await systemClock.sleep(500);
+    await last.stage.stop();
+    const folded = world.fold();
+    assert.deepEqual([folded.missing, folded.flows + (folded.lost['ring_full'] ?? 0)], [0, 9300]);
+    assert.equal(folded.lost['ring_full'] ?? 0, world.ring.dropped);
+  });
+});
+
+test('a full spool is followed by memory and merging, and all of it is told', async () => {
+  await withSpool(1_000_000, async (open) => {
+    const world = new World();
+    const { stage } = await world.start({ spool: await open(), messagesBytesMax: 100_000 });
+    await world.emit(20_000, 50);
+    world.away = false;
+    await systemClock.sleep(500);
+    await stage.stop();
+    const folded = world.fold();
+    assert.ok(countOf(folded, Report.merged) > 0 && countOf(folded, Report.final) > 3000);
+    assert.deepEqual([folded.missing, folded.flows + (folded.lost['ring_full'] ?? 0)], [0, 20_000]);
+    assert.equal(sentBytes(folded), folded.flows * BYTES);
+  });
+});
+
+test('a stop with the log away leaves what it held in the spool, for the next sidecar', {
+  timeout: 20_000,
+}, async () => {
+  await withSpool(64 << 20, async (open) => {
+    const world = new World();
+    const { source, stage } = await world.start({ spool: await open() });
+    await world.emit(400, 50);
+    await stage.stop();
+    assert.ok(source.stopped && !source.left, 'the ring is empty, so it ends');
+    world.away = false;
+    world.ring = new FakeRing('ring1');
+    const last = await world.start({ spool: await open() });
+    await systemClock.sleep(200);
+    await last.stage.stop();
+    assert.deepEqual([world.fold().flows, world.fold().missing], [400, 0]);
+  });
 });

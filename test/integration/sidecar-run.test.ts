@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { systemClock } from '../../contract/clock.ts';
+import { systemClock, type UnixMs } from '../../contract/clock.ts';
 import { silentLogger } from '../../contract/log.ts';
 import { silentMeter } from '../../contract/meter.ts';
+import { MeterRegistry } from '../../contract/meter-registry.ts';
 import { Method, OwnershipKind } from '../../schemas/generated/common.ts';
 import { decodeRawBatch } from '../../schemas/generated/flows-raw-v1.ts';
 import { decodeOwnershipMessage } from '../../schemas/generated/ownership-v1.ts';
@@ -220,4 +221,87 @@ test('an error of the log that is not one to try again ends the sidecar with it'
   source.emit(flowRecord());
   await assert.rejects(sidecar.done, { code: 'WEIR_TRANSPORT_CORRUPT' });
   assert.ok(source.stopped);
+});
+
+test('a wall clock that is set back is followed: rows by the new offset, claims in a new epoch, no as_of backwards', async () => {
+  const hourUs = 3_600_000_000;
+  const log = await topics(new MemoryBroker());
+  const source = new FakeSource();
+  let setUs = 0;
+  const nowUs = (): number => Date.now() * 1000 + setUs;
+  const host = new FakeHost('node-a', nowUs);
+  host.paths.set(11, '/demo/node-a/checkout');
+  host.namespaces = [namespaceOf(1, ['10.0.0.1/24'], [11])];
+  const clock = { ...systemClock, nowMs: () => (nowUs() / 1000) as UnixMs };
+  const steps: unknown[] = [];
+  const logger = { ...silentLogger, warn: (context: object) => steps.push(context) };
+  const sidecar = await startSidecar({ ...optionsOf(log, source, host), clock, logger });
+  source.emit(flowRecord({ cookie: 1n, cgroupId: 11n, netns: 1 }));
+  await systemClock.sleep(300);
+  setUs = -hourUs;
+  source.offsetUs -= hourUs;
+  await systemClock.sleep(1300);
+  source.emit(flowRecord({ cookie: 2n, cgroupId: 11n, netns: 1 }));
+  await systemClock.sleep(400);
+
+  const rows = (await messagesOf(log, RAW)).flatMap(({ value }) => {
+    const { flows } = decodeRawBatch(value);
+    return Array.from({ length: flows.length }, (_, row) => [flows.connectionId[row]!, flows.endUs[row]!] as const);
+  });
+  await sidecar.stop();
+  assert.deepEqual(
+    rows.map(([cookie]) => cookie),
+    [1, 2],
+  );
+  assert.equal(rows[0]![1] - rows[1]![1], hourUs);
+  assert.deepEqual(steps, [{ byMs: -3_600_000 }]);
+  const claims = (await messagesOf(log, OWNERSHIP)).map(({ value }) => decodeOwnershipMessage(value));
+  const epochs = [...new Set(claims.map(({ epoch }) => epoch))];
+  assert.equal(epochs.length, 2);
+  for (const epoch of epochs) {
+    const own = claims.filter((message) => message.epoch === epoch);
+    assert.equal(own[0]!.kind, OwnershipKind.full);
+    own.forEach((message, i) =>
+      assert.deepEqual([message.seq, message.asOfUs >= (own[i - 1]?.asOfUs ?? 0)], [i, true]),
+    );
+  }
+  const last = claims.at(-1)!.asOfUs;
+  assert.ok(last < Date.now() * 1000 - hourUs + 1_000_000 && last > Date.now() * 1000 - hourUs - 60_000_000);
+});
+
+test('at every moment flows in are flows out, dropped and held; lag is the age of the oldest, misses are told', async () => {
+  let away = false;
+  const log = await topics(new MemoryBroker(), {
+    before: ({ method }) => {
+      if (method === 'produce' && away) throw new WeirError('WEIR_TRANSPORT_UNAVAILABLE', 'away');
+    },
+  });
+  const { host } = machine();
+  const source = new FakeSource({ ringBytes: 264 * 300 });
+  source.recursionMisses = { walk: 3, flow: 0 };
+  const meter = new MeterRegistry();
+  const sidecar = await startSidecar({ ...optionsOf(log, source, host), meter });
+  const totals = (): number[] =>
+    (['flows_in_total', 'flows_out_total', 'flows_dropped_total', 'flows_held'] as const).map((name) =>
+      meter.total(`weir_sidecar_${name}`),
+    );
+  let heldMax = 0;
+  for (let i = 0; i < 60; i++) {
+    away = i > 20 && i < 40;
+    const endNs = BigInt(Date.now() * 1000 - BOOT_TO_UNIX_US) * 1000n;
+    for (let k = 0; k < 40; k++)
+      source.emit(flowRecord({ cookie: BigInt(40 * i + k + 1), cgroupId: 11n, netns: 1, endNs }));
+    await systemClock.sleep(10);
+    const [made = 0, out = 0, dropped = 0, held = 0] = totals();
+    assert.equal(made, out + dropped + held);
+    heldMax = Math.max(heldMax, held);
+    const lag = meter.total('weir_sidecar_lag_seconds');
+    assert.ok(lag >= 0 && lag < 5, `${lag} s`);
+    if (i === 39) assert.ok(lag > 0.1, `${lag} s after 200 ms without the log`);
+  }
+  await sidecar.stop();
+  assert.ok(heldMax > 300);
+  assert.deepEqual(totals(), [2400, 2400 - source.dropped, source.dropped, 0]);
+  assert.equal(meter.total('weir_sidecar_lag_seconds'), 0);
+  assert.equal(meter.total('weir_sidecar_recursion_misses_total', { program: 'walk' }), 3);
 });
