@@ -31,7 +31,7 @@ export const soaks = [
     name: 'enricher-model',
     command: ['--test', 'test/property/enricher-model.test.ts'],
     env: { WEIR_MODEL_CASES: '1000000' },
-    what: 'a million worlds of claims and flows: the join names nobody but who the reference names',
+    what: 'a million flows against random claims: the join says what a full scan of all claims says',
   },
   {
     name: 'demo-seeds',

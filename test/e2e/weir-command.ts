@@ -4,6 +4,7 @@ import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process'
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { mountHere } from '../../sidecar/capture-host.ts';
@@ -23,6 +24,12 @@ export interface Running {
   stdout(): string;
 }
 
+/** What a failed test leaves running would hold its file, and the machine, for ever. */
+const started = new Set<ChildProcess>();
+after(() => {
+  for (const child of started) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+});
+
 /**
  * cli/main.ts on the Node of the tests, without bin/weir between, so that a signal reaches it. `through`: a command that
  * becomes the rest of its line (setpriv, unshare, nsenter).
@@ -35,6 +42,7 @@ export function startWeir(
   const flags = ['--disable-warning=ExperimentalWarning', join(root, 'cli', 'main.ts'), ...args];
   const [command = '', ...words] = [...through, process.execPath, ...flags];
   const child = spawn(command, words, { cwd: root, ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  started.add(child);
   let [stdout, stderr] = ['', ''];
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));

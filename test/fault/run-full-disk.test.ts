@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -66,10 +66,17 @@ async function connections(port: number, count: number): Promise<void> {
 }
 
 const ballast = (): string => join(outside, 'ballast');
-/** Take all room. */
+/** Take all room, while others write too. */
 function fill(): void {
-  const { bavail, bsize } = statfsSync(outside);
-  writeFileSync(ballast(), new Uint8Array(bavail * bsize));
+  const piece = new Uint8Array(4096);
+  for (;;) {
+    try {
+      appendFileSync(ballast(), piece);
+    } catch (error) {
+      assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
+      return;
+    }
+  }
 }
 
 /** The lake is whole, and holds what the log acknowledged and the flows of `made` that it did not lose. */
