@@ -23,7 +23,7 @@ const LOAD = `
   const { connect, createServer } = require('node:net');
   const server = createServer((socket) => socket.on('error', () => 0).once('data', () => socket.end('hi')));
   server.listen(7400, '127.0.0.1', () => {
-    console.log('ready');
+    process.stdout.write('ready');
     setInterval(() => {
       for (let i = Math.random() * 30; i > 0; i--) {
         connect(7400, '127.0.0.1').on('error', () => 0).resume().write('hello');
