@@ -10,6 +10,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { systemClock } from '../../contract/clock.ts';
 import type { Logger } from '../../contract/log.ts';
 import { mountHere, resolveCgroup } from '../capture-host.ts';
 import type { HostSnapshot, HostView, ListenHint, Listener, LocalIdentity, NetworkNamespace } from '../host-view.ts';
@@ -95,9 +96,9 @@ export class ProcHost implements HostView {
 
   #nowUs(): number {
     if (this.#options.nowUs !== undefined) return this.#options.nowUs();
-    // Finer than Date.now(), which alone knows that the wall clock was set.
+    // Finer than the wall clock, which alone knows that the wall clock was set.
     const monotonicMs = performance.timeOrigin + performance.now();
-    const setMs = Date.now() - monotonicMs;
+    const setMs = systemClock.nowMs() - monotonicMs;
     if (Math.abs(setMs - this.#setMs) > CLOCK_DRIFT_MS) this.#setMs = setMs;
     return Math.round((monotonicMs + this.#setMs) * 1000);
   }
