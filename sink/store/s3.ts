@@ -7,6 +7,7 @@
  * over what stands there, as from any other writer, and the object's own metadata (`weir-writer`) tells it whose it is.
  * Reads are tried again here, a few times: they change nothing.
  */
+import { randomInt } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
@@ -286,7 +287,8 @@ class BucketStore implements S3Store {
         const passes = error instanceof WeirError && error.disposition === 'retry' && error.context['status'] !== 404;
         if (!passes || attempt === tries) throw error;
         this.#logger.debug({ code: error.code, attempt, error: error.message }, 'a request failed, tried again');
-        await this.#clock.sleep(READ_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random()));
+        // Not all readers at the same moment again.
+        await this.#clock.sleep(READ_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + randomInt(1000) / 1000));
       }
     }
   }
