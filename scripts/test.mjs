@@ -2,6 +2,7 @@
 // `npm test -- unit test/unit/tidy.test.ts` runs the files named of a suite.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { flags, requirePinnedNode, root, run } from './node24.mjs';
 import { fail, findProgram, say, setup } from './setup.mjs';
 import { suites } from './suites.mjs';
@@ -27,11 +28,13 @@ async function installSystemPackages(chosen) {
     fail(`npm test: apt-get could not install ${still.join(', ') || names.join(', ')}`);
 }
 
+const INSTALL = fileURLToPath(new URL('../test/servers/install.ts', import.meta.url));
+
 /** The servers of the chosen suites, into a cache outside the clone; says so when there is something to do. */
 async function installServers(chosen) {
   const names = [...new Set(chosen.flatMap((suite) => suite.servers ?? []))];
   if (names.length === 0) return;
-  const status = await run(requirePinnedNode(), [...flags, 'test/servers/install.ts', ...names]);
+  const status = await run(requirePinnedNode(), [...flags, INSTALL, ...names]);
   if (status !== 0) process.exit(1);
 }
 
