@@ -6,20 +6,11 @@ import { enricherGroup } from './groups.ts';
 import type { StageParts, StageRun } from './stage-process.ts';
 import { topicName } from './topics.ts';
 
-/** Keys of what comes with the tables of the internet and with Kubernetes: set, they would be ignored in silence. */
-const NOT_YET = ['enricher.tables', 'enricher.geoip', 'privacy.dropColumns'] as const;
-
+/** Set, it would be ignored in silence: labels are the watcher's to send. */
 function refuseNotYet(config: Config): void {
-  const key = NOT_YET.find((name) => config[name].length > 0);
-  const found = key ?? (config['privacy.externalAddresses'] === 'keep' ? undefined : 'privacy.externalAddresses');
-  if (found === undefined) return;
-  throw new WeirError(
-    'WEIR_CONFIG_INVALID',
-    `${found} is set; this version of Weir does not have it yet, leave it out`,
-    {
-      key: found,
-    },
-  );
+  if (config['enricher.labels'].length === 0) return;
+  const message = 'enricher.labels is set; this version of Weir does not have it yet, leave it out';
+  throw new WeirError('WEIR_CONFIG_INVALID', message, { key: 'enricher.labels' });
 }
 
 export async function startEnricherFrom({ log, clock, logger, meter, config }: StageParts): Promise<StageRun> {
@@ -36,6 +27,11 @@ export async function startEnricherFrom({ log, clock, logger, meter, config }: S
     enrichedTopic: topicName(config, 'enriched'),
     deadLetterTopic: topicName(config, 'deadLetters'),
     group: enricherGroup(config),
+    cluster: config.cluster,
+    network: config.network || config.cluster,
+    tables: config['enricher.tables'],
+    geoip: config['enricher.geoip'],
+    externalAddresses: config['privacy.externalAddresses'],
   });
   return { stage };
 }

@@ -1,6 +1,7 @@
 /** The sink from a configuration: the same for `weir sink` and `weir run`. */
 import { openAvroFormat } from '../sink/format/avro.ts';
 import { openParquetFormat } from '../sink/format/parquet.ts';
+import { privateFormat } from '../sink/format/private-format.ts';
 import { startSink } from '../sink/run.ts';
 import { sinkGroup } from './groups.ts';
 import { openLakeStore } from './lake-store.ts';
@@ -24,7 +25,10 @@ export async function startSinkFrom(
     group: sinkGroup(config),
     flushAgeMs: config['lake.flushAge'],
     flushRowsMax: config['lake.flushRows'],
-    format: config['lake.format'] === 'avro' ? openAvroFormat() : openParquetFormat(),
+    format: privateFormat(config['lake.format'] === 'avro' ? openAvroFormat() : openParquetFormat(), {
+      externalAddresses: config['privacy.externalAddresses'],
+      dropColumns: config['privacy.dropColumns'],
+    }),
   });
   return { stage, close };
 }

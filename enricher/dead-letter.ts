@@ -3,9 +3,17 @@ import { HEADER, type Message, type OutgoingMessage } from '../transport/log.ts'
 import type { Refusal } from './enrich.ts';
 
 const PREFIX = '__connect.errors.';
+/** Why the value is not there. */
+const VALUE_HEADER = 'weir-value';
 const MESSAGE_CHARACTERS_MAX = 1000;
 
-export function deadLetter(message: Message, topic: string, partition: number, refusal: Refusal): OutgoingMessage {
+export function deadLetter(
+  message: Message,
+  topic: string,
+  partition: number,
+  refusal: Refusal,
+  keepsValue = true,
+): OutgoingMessage {
   const headers = {
     ...message.headers,
     [`${PREFIX}topic`]: topic,
@@ -15,7 +23,12 @@ export function deadLetter(message: Message, topic: string, partition: number, r
     [`${PREFIX}exception.class.name`]: refusal.code,
     [`${PREFIX}exception.message`]: ascii(refusal.message),
   };
-  return { key: message.key, value: message.value, headers };
+  if (keepsValue) return { key: message.key, value: message.value, headers };
+  return {
+    key: message.key,
+    value: new Uint8Array(0),
+    headers: { ...headers, [VALUE_HEADER]: 'left out by privacy.externalAddresses' },
+  };
 }
 
 /** Whether a message's range may be told from its headers; for the log line. */

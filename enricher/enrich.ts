@@ -17,6 +17,7 @@ import { BatchDictionaries } from './dictionaries.ts';
 import type { GeoTable } from './geo/geo-table.ts';
 import { type EndCounts, Joiner, newEndCounts } from './join.ts';
 import type { OwnershipHistory } from './ownership/history.ts';
+import { type ExternalAddresses, hideAddresses } from './privacy.ts';
 import type { Need } from './ready.ts';
 import { checkRange, lostSource } from './source.ts';
 
@@ -82,7 +83,10 @@ export class Enricher {
   readonly #raw = new RawFlowColumns(BATCH_FLOWS_MAX);
   readonly #rows = new EnrichedFlowColumns(BATCH_FLOWS_MAX);
 
-  constructor(history: OwnershipHistory) {
+  readonly #externalAddresses: ExternalAddresses;
+
+  constructor(history: OwnershipHistory, externalAddresses: ExternalAddresses = 'keep') {
+    this.#externalAddresses = externalAddresses;
     this.#joiner = new Joiner(history);
     this.#dictionaries = new BatchDictionaries(history.workloads);
   }
@@ -125,7 +129,9 @@ export class Enricher {
         group.needs = needs;
         break;
       }
+      const base = this.#rows.length;
       this.#joiner.write(batch, this.#rows, this.#dictionaries, counts);
+      hideAddresses(this.#rows, base, this.#externalAddresses);
       group.sources.push(sourceOf(batch, input));
     }
     return group;

@@ -2,7 +2,7 @@
 import type { Clock } from '../contract/clock.ts';
 import { fromUnknown, WeirError } from '../contract/errors.ts';
 import type { Logger } from '../contract/log.ts';
-import type { Log, Offset, ReadResult, TopicDescription } from '../transport/log.ts';
+import type { Log, Message, Offset, ReadResult, TopicDescription } from '../transport/log.ts';
 import type { EnricherPool } from './pool.ts';
 import { untilDone } from './retry.ts';
 
@@ -16,12 +16,14 @@ export interface FollowerOptions {
   readonly pool: EnricherPool;
   readonly topic: TopicDescription;
   readonly signal: AbortSignal;
+  /** Told of each message, in log order, before the workers have it. */
+  observe?(message: Message): void;
 }
 
 export class OwnershipFollower {
   readonly #options: FollowerOptions;
   #next: Offset;
-  readonly #end: Offset;
+  #end: Offset;
 
   /** @throws WEIR_CONFIG_INVALID when the topic has several partitions: their claims would have no order */
   constructor(options: FollowerOptions) {
@@ -35,8 +37,9 @@ export class OwnershipFollower {
     this.#end = bounds.end;
   }
 
-  /** Up to the end that the topic had when it was described. */
-  async catchUp(): Promise<void> {
+  /** Up to the end that the topic had when it was described, or to `end`. */
+  async catchUp(end?: Offset): Promise<void> {
+    if (end !== undefined) this.#end = end;
     const { pool, signal } = this.#options;
     pool.reached(this.#next);
     while (this.#next < this.#end && !signal.aborted) {
@@ -67,6 +70,7 @@ export class OwnershipFollower {
     for (const message of read.messages) {
       if (signal.aborted) return null;
       try {
+        this.#options.observe?.(message);
         await pool.update(message, signal);
       } catch (cause) {
         const error = fromUnknown(cause, 'WEIR_INTERNAL', `ownership message ${message.offset}`);

@@ -163,12 +163,12 @@ export class PartitionRun {
   }
 
   async #bury(messages: readonly Message[], refused: ReadonlyMap<number, Refusal>): Promise<boolean> {
-    const { log, deadLetterTopic, deadLetterPartitions, logger } = this.#shared;
+    const { log, deadLetterTopic, deadLetterPartitions, keepsRefused, logger } = this.#shared;
     const { topic, partition } = this.#assignment;
     for (const message of messages) {
       const refusal = refused.get(message.offset);
       if (refusal === undefined) continue;
-      const letter = [deadLetter(message, topic, partition, refusal)];
+      const letter = [deadLetter(message, topic, partition, refusal, keepsRefused)];
       const to = partition % deadLetterPartitions;
       if ((await this.#retry('produce', () => log.produce(deadLetterTopic, to, letter))) === null) return false;
       this.#meter.refused(refusal.code);

@@ -12,6 +12,7 @@ import type { Message, Offset } from '../transport/log.ts';
 import type { EnrichResult, Provenance } from './enrich.ts';
 import type { GeoMemory } from './geo/geo-table.ts';
 import { HISTORY_DEFAULTS, type HistoryOptions } from './ownership/history.ts';
+import type { ExternalAddresses } from './privacy.ts';
 import type { Need } from './ready.ts';
 import {
   type ClaimCounts,
@@ -31,6 +32,7 @@ const SLOTS_PER_WORKER = 2;
 export interface PoolOptions {
   readonly workers: number;
   readonly history?: HistoryOptions;
+  readonly externalAddresses?: ExternalAddresses;
 }
 
 export type Origin = Omit<Provenance, 'ownershipNext'>;
@@ -54,10 +56,10 @@ export class EnricherPool {
   #next = 0;
   #claims: ClaimCounts = { applied: 0, refused: 0, fault: '', next: -1 };
 
-  constructor({ workers, history = HISTORY_DEFAULTS }: PoolOptions) {
+  constructor({ workers, history = HISTORY_DEFAULTS, externalAddresses = 'keep' }: PoolOptions) {
     const updates = updateLogMemory(workers, UPDATE_RING_BYTES);
     const slots = new SharedArrayBuffer(SLOTS_PER_WORKER * workers * SLOT_BYTES);
-    const workerData: WorkerSetup = { updates, slots, history };
+    const workerData: WorkerSetup = { updates, slots, history, externalAddresses };
     this.#updates = new UpdateLogWriter(updates);
     this.#slots = new Uint8Array(slots);
     this.#freeSlots = Array.from({ length: SLOTS_PER_WORKER * workers }, (_, slot) => slot);

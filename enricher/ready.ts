@@ -91,7 +91,7 @@ export function isWorthALook(history: OwnershipHistory, needs: readonly Need[]):
   const { reporters, retainUs, workloads } = history;
   return needs.every(({ reporter, network, untilUs, live, pod }) => {
     const known = reporters.findNetwork(network);
-    if (known === null) return false;
+    if (known === null || !known.isSeen) return false;
     if (pod !== undefined && workloads.pods.isNamed(pod)) return true;
     if (reporter === WATCHERS) return reporters.watchersConfirmedUs(known, retainUs) > untilUs;
     if (reporter < 0) return reporters.allConfirmedUs(known) > untilUs;

@@ -5,14 +5,18 @@ import { WeirError } from '../contract/errors.ts';
 import type { Logger } from '../contract/log.ts';
 import type { Meter } from '../contract/meter.ts';
 import type { Stage } from '../contract/stage.ts';
-import type { Log, Membership } from '../transport/log.ts';
+import type { Log, Membership, Message } from '../transport/log.ts';
+import type { GeoMemory } from './geo/geo-table.ts';
 import { EnricherMeter } from './measure.ts';
 import { OwnershipFollower } from './ownership-follower.ts';
 import type { HistoryOptions } from './ownership/history.ts';
 import { PartitionRun } from './partition.ts';
+import type { ExternalAddresses } from './privacy.ts';
 import { PoisonRate } from './poison.ts';
 import { EnricherPool } from './pool.ts';
 import type { Shared } from './shared.ts';
+import { StaticPublisher } from './tables/static-publisher.ts';
+import { TableFiles } from './tables/table-files.ts';
 
 export interface EnricherOptions {
   readonly log: Log;
@@ -31,6 +35,14 @@ export interface EnricherOptions {
   /** The raw topic's id is added: offsets of a topic that was made anew are others. */
   readonly group: string;
   readonly history?: HistoryOptions;
+  /** Cluster and network that static tables are told under; needed with `tables`. */
+  readonly cluster?: string;
+  readonly network?: string;
+  /** Files of static tables, and MMDB files. */
+  readonly tables?: readonly string[];
+  readonly geoip?: readonly string[];
+  /** What becomes of public addresses once the owners are known; other than `keep`, dead letters have no value. */
+  readonly externalAddresses?: ExternalAddresses;
 }
 
 /** One thread is the log's. */
@@ -44,13 +56,19 @@ export const defaultWorkers = (): number => Math.max(1, availableParallelism() -
 export async function startEnricher(options: EnricherOptions): Promise<Stage> {
   const { log, clock, logger, workers } = options;
   const { ownership, raw, deadLetterPartitions } = await topics(options);
-  const history = options.history;
-  const pool = new EnricherPool(history === undefined ? { workers } : { workers, history });
+  const { history, externalAddresses = 'keep' } = options;
+  const pool = new EnricherPool({ workers, externalAddresses, ...(history === undefined ? {} : { history }) });
   const stopping = new AbortController();
   const { signal } = stopping;
   try {
-    const follower = new OwnershipFollower({ log, clock, logger, pool, topic: ownership, signal });
+    const publisher = publisherOf(options, signal);
+    const observe = (message: Message): void => publisher.observe(message);
+    const follower = new OwnershipFollower({ log, clock, logger, pool, topic: ownership, signal, observe });
+    const files = tableFiles(options, publisher, pool);
     await follower.catchUp();
+    await files.start();
+    // What the tables say is known before the first flow is joined.
+    await follower.catchUp((await log.describe(ownership.name)).partitions[0]?.end);
     logger.info({ ownershipNext: pool.position, workers }, 'ownership_read');
     const shared: Shared = {
       ...{ log, clock, logger, pool, poison: new PoisonRate(), holdMs: options.holdMs },
@@ -59,17 +77,32 @@ export async function startEnricher(options: EnricherOptions): Promise<Stage> {
       enrichedTopic: options.enrichedTopic,
       deadLetterTopic: options.deadLetterTopic,
       deadLetterPartitions,
+      keepsRefused: externalAddresses === 'keep',
     };
     const meter = new EnricherMeter(options.meter, logger);
     const membership = await log.join(shared.groupId, options.rawTopic, (assignment) =>
       new PartitionRun(shared, assignment, meter.partition(assignment.partition)).run(),
     );
-    return stageOf(pool, membership, follower.follow(), stopping);
+    const following = Promise.all([follower.follow(), files.follow(signal)]).then(() => undefined);
+    return stageOf(pool, membership, following, stopping);
   } catch (cause) {
     stopping.abort();
     await pool.close();
     throw cause;
   }
+}
+
+function publisherOf(options: EnricherOptions, signal: AbortSignal): StaticPublisher {
+  const { log, clock, logger, ownershipTopic: topic, cluster = '' } = options;
+  return new StaticPublisher({ log, clock, logger, topic, cluster, signal });
+}
+
+function tableFiles(options: EnricherOptions, publisher: StaticPublisher, pool: EnricherPool): TableFiles {
+  const { clock, logger, meter, tables = [], geoip = [], network = '' } = options;
+  const onGeo = (memory: GeoMemory): void => {
+    pool.geo = memory;
+  };
+  return new TableFiles({ tables, geoip, network, clock, logger, meter, publisher, onGeo });
 }
 
 function stageOf(

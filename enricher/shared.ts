@@ -17,4 +17,6 @@ export interface Shared {
   readonly enrichedTopic: string;
   readonly deadLetterTopic: string;
   readonly deadLetterPartitions: number;
+  /** False: a refused message's bytes, which may hold addresses, are left out of the dead letters. */
+  readonly keepsRefused: boolean;
 }

@@ -2,6 +2,7 @@
 import type { EnrichResult, Provenance } from './enrich.ts';
 import type { GeoMemory } from './geo/geo-table.ts';
 import type { HistoryOptions } from './ownership/history.ts';
+import type { ExternalAddresses } from './privacy.ts';
 import type { Need } from './ready.ts';
 import type { UpdateLogMemory } from './update-log.ts';
 import type { Headers } from '../transport/log.ts';
@@ -14,6 +15,7 @@ export interface WorkerSetup {
   readonly updates: UpdateLogMemory;
   readonly slots: SharedArrayBuffer;
   readonly history: HistoryOptions;
+  readonly externalAddresses: ExternalAddresses;
 }
 
 export interface SlotMessage {

@@ -10,7 +10,7 @@ import { UpdateLogReader } from './update-log.ts';
 
 const setup = workerData as WorkerSetup;
 const history = new OwnershipHistory(setup.history);
-const enricher = new Enricher(history);
+const enricher = new Enricher(history, setup.externalAddresses);
 const updates = new UpdateLogReader(setup.updates);
 const slots = new Uint8Array(setup.slots);
 /** Of the table of places that is in use, 0: none. */

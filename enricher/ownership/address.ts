@@ -32,6 +32,18 @@ export function isMulticast(words: Int32Array, at: number): boolean {
   return (words[at]! & 0xff) === 0xff;
 }
 
+/** Of the internet: not loopback, link-local, private (unique local) or shared (100.64.0.0/10). */
+export function isPublic(words: Int32Array, at: number): boolean {
+  if (isLoopback(words, at) || isUnspecified(words, at)) return false;
+  const first = words[at]! & 0xff;
+  const second = (words[at]! >>> 8) & 0xff;
+  if (!isMapped(words, at)) return !((first === 0xfe && (second & 0xc0) === 0x80) || (first & 0xfe) === 0xfc);
+  const a = words[at + 3]! & 0xff;
+  const b = (words[at + 3]! >>> 8) & 0xff;
+  if (a === 10 || (a === 172 && (b & 0xf0) === 16) || (a === 192 && b === 168)) return false;
+  return !(a === 169 && b === 254) && !(a === 100 && (b & 0xc0) === 64);
+}
+
 /** The bits of word `k` (0-3) that a prefix of `prefixLength` bits keeps. */
 export function prefixMask(prefixLength: number, k: number): number {
   const bits = Math.min(Math.max(prefixLength - 32 * k, 0), 32);

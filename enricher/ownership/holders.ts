@@ -51,6 +51,7 @@ export class Holders {
     const { entries, reporters } = this.#history;
     wait.reporter = -1;
     wait.silent = false;
+    if (!network.isSeen) return false;
     this.#newest = -1;
     this.#lagging = -1;
     this.#anyLive = false;

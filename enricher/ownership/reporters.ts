@@ -19,6 +19,8 @@ export interface Network {
   readonly prefixes: PrefixIndex;
   /** A static table spoke of it. */
   hasTables: boolean;
+  /** Somebody did who sees it: before that, the first full list may still be under way. */
+  isSeen: boolean;
 }
 
 export interface Reporter {
@@ -145,6 +147,7 @@ export class ReporterTable {
     this.all.push(reporter);
     reporter.network.reporters.add(reporter);
     if (reporter.kind === ReporterKind.static) reporter.network.hasTables = true;
+    else reporter.network.isSeen = true;
     if (id >= this.confirmedUs.length) {
       const grown = (old: Float64Array): Float64Array => {
         const column = new Float64Array(2 * old.length);
@@ -170,6 +173,7 @@ export class ReporterTable {
       reporters: new Set(),
       prefixes: new PrefixIndex(this.#entries),
       hasTables: false,
+      isSeen: false,
     };
     this.#networks.set(name, network);
     this.#networkList.push(network);

@@ -208,12 +208,11 @@ export class FlowsTable {
   }
 
   #appendAddresses(flows: EnrichedFlowColumns, from: number, to: number, at: number): void {
-    const { srcAddr, dstAddr, report } = flows;
+    const { srcAddr, dstAddr } = flows;
     for (let row = from, out = at; row < to; row++, out++) {
-      const merged = report[row] === Report.merged;
-      // In a merged row an address that differs is all zeroes: no connection has that.
-      this.#srcAddr[out] = merged && isZero(srcAddr, 16 * row) ? -1 : this.#addresses.number(srcAddr, 16 * row);
-      this.#dstAddr[out] = merged && isZero(dstAddr, 16 * row) ? -1 : this.#addresses.number(dstAddr, 16 * row);
+      // All zeroes, which no connection has: addresses that differ in a merged row, or that privacy leaves out.
+      this.#srcAddr[out] = isZero(srcAddr, 16 * row) ? -1 : this.#addresses.number(srcAddr, 16 * row);
+      this.#dstAddr[out] = isZero(dstAddr, 16 * row) ? -1 : this.#addresses.number(dstAddr, 16 * row);
     }
   }
 

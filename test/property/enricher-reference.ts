@@ -250,6 +250,8 @@ export class Reference {
   }
 
   #ready(network: string, addr: string, about: readonly Claim[], end: number): { ready: boolean; silent: boolean } {
+    const all = [...this.reporters.values()].filter((reporter) => reporter.network === network);
+    if (all.every(({ kind }) => kind === ReporterKind.static)) return { ready: false, silent: false };
     const holders = about
       .filter((claim) => claim.prefixLength === 128 && claim.ended === null)
       .map(({ reporter }) => reporter);
@@ -258,8 +260,6 @@ export class Reference {
       const live = holders.filter((reporter) => this.isLive(reporter));
       return { ready: live.every(past) && holders.some(past), silent: live.length === 0 };
     }
-    const all = [...this.reporters.values()].filter((reporter) => reporter.network === network);
-    if (all.length === 0) return { ready: false, silent: false };
     const known = this.claims.some((claim) => {
       return claim.who === null && claim.reporter.network === network && addr.startsWith(claim.addr);
     });

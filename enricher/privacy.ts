@@ -1,0 +1,23 @@
+/** What becomes of public addresses once the owners are known: `privacy.externalAddresses`. */
+import { int32Words } from '../schemas/columns.ts';
+import type { EnrichedFlowColumns } from '../schemas/generated/flows-enriched-v1.ts';
+import { isMapped, isPublic, prefixMask } from './ownership/address.ts';
+
+export type ExternalAddresses = 'keep' | 'truncate' | 'drop';
+
+/** Bits that stay: /24 of IPv4, /48 of IPv6. */
+const IPV4_BITS: number = 96 + 24;
+const IPV6_BITS = 48;
+
+/** Cut or zero the public addresses of rows `from` and on; all zeroes are read as null. */
+export function hideAddresses(rows: EnrichedFlowColumns, from: number, mode: ExternalAddresses): void {
+  if (mode === 'keep') return;
+  for (const column of [rows.srcAddr, rows.dstAddr]) {
+    const words = int32Words(column);
+    for (let at = 4 * from; at < 4 * rows.length; at += 4) {
+      if (!isPublic(words, at)) continue;
+      const bits = mode === 'drop' ? 0 : isMapped(words, at) ? IPV4_BITS : IPV6_BITS;
+      for (let k = 0; k < 4; k += 1) words[at + k] = words[at + k]! & prefixMask(bits, k);
+    }
+  }
+}
