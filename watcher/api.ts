@@ -4,7 +4,6 @@
  */
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
-import { createInterface } from 'node:readline';
 import { KubeConfig } from '@kubernetes/client-node';
 import { type ErrorCode, WeirError } from '../contract/errors.ts';
 import type { Json } from './objects.ts';
@@ -83,15 +82,16 @@ export class KubeApi {
       dead = true;
       response.destroy(new Error(`no byte for ${silenceMsMax} ms`));
     }, silenceMsMax);
-    response.on('data', () => timer.refresh());
+    let rest = '';
     try {
-      for await (const line of createInterface({ input: response })) {
-        if (line === '') continue;
-        const { type, object } = parsed(line, path) as unknown as WatchEvent;
-        if (type === 'ERROR') throw refusal(path, Number(object['code'] ?? 0), line);
-        onEvent({ type, object });
+      for await (const part of response.setEncoding('utf8') as AsyncIterable<string>) {
+        timer.refresh();
+        const lines = (rest + part).split('\n');
+        rest = lines.pop() ?? '';
+        if (rest.length > BODY_BYTES_MAX) throw new Error(`a line of more than ${BODY_BYTES_MAX} bytes`);
+        for (const line of lines) takeLine(line, path, onEvent);
       }
-      await ended(response);
+      if (!response.complete) throw new Error('the connection closed before the end of the stream');
     } catch (cause) {
       if (cause instanceof WeirError) throw cause;
       const why = dead ? `no byte for ${silenceMsMax} ms` : messageOf(cause);
@@ -125,9 +125,11 @@ export class KubeApi {
   }
 }
 
-/** A stream that broke is no end: the response must have been complete. */
-async function ended(response: IncomingMessage): Promise<void> {
-  if (!response.complete) throw new Error('the connection closed before the end of the stream');
+function takeLine(line: string, path: string, onEvent: (event: WatchEvent) => void): void {
+  if (line === '') return;
+  const { type, object } = parsed(line, path) as unknown as WatchEvent;
+  if (type === 'ERROR') throw refusal(path, Number(object['code'] ?? 0), line);
+  onEvent({ type, object });
 }
 
 async function bodyOf(response: IncomingMessage, path: string): Promise<string> {

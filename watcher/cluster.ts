@@ -54,8 +54,9 @@ export interface MissingOwner {
 
 interface PodState {
   facts: PodFacts;
-  /** Its first sight and its last, and the first of each of its addresses. */
-  readonly seenUs: number;
+  /** It was not there yet; its first sight is later, and may be much later after an outage. */
+  readonly absentUs: number;
+  /** Its last sight, and the first of each of its addresses. */
   lastUs: number;
   readonly addressSeenUs: Map<string, number>;
   /** Its claims have ended, though it is still there. */
@@ -180,11 +181,11 @@ export class Cluster {
     return missing;
   }
 
-  /** Since when a pod waits for its owner to be known, Infinity when none does. */
+  /** Up to when nothing is untold because a pod's owner is not known yet, Infinity when none waits. */
   waitingSinceUs(): number {
     let since = Number.POSITIVE_INFINITY;
     for (const pods of this.#waiting.values()) {
-      for (const uid of pods) since = Math.min(since, this.#pods.get(uid)?.seenUs ?? since);
+      for (const uid of pods) since = Math.min(since, this.#pods.get(uid)?.absentUs ?? since);
     }
     return since;
   }
@@ -217,7 +218,8 @@ export class Cluster {
     let state = this.#pods.get(facts.uid);
     if (state === undefined) {
       const addressSeenUs = new Map<string, number>();
-      state = { facts, seenUs, lastUs: seenUs, addressSeenUs, ended: false, owner: null, stated: null };
+      const times = { absentUs: now.toUs, lastUs: seenUs, addressSeenUs };
+      state = { facts, ...times, ended: false, owner: null, stated: null };
       this.#pods.set(facts.uid, state);
     }
     state.facts = facts;

@@ -141,7 +141,7 @@ class Watcher {
 
   /** Everything up to here was delivered, by a server that was not behind, and no pod of then waits for its owner. */
   #asOfUs(): number {
-    const waitingUs = this.#cluster.waitingSinceUs() - 1;
+    const waitingUs = this.#cluster.waitingSinceUs();
     return Math.min(this.#freshUs, waitingUs, ...this.#watches.map(({ provenUs }) => provenUs));
   }
 

@@ -59,10 +59,15 @@ export class KubeServer {
     return `https://127.0.0.1:${this.#ports[0]}`;
   }
 
-  /** A kubeconfig file for a token. */
-  async kubeconfig(token: string): Promise<string> {
+  /** A kubeconfig file for a token, of the server itself or of what stands before it. */
+  async kubeconfig(token: string, server: string = this.url): Promise<string> {
     const file = join(this.#home, `kubeconfig-${token}`);
-    const cluster = { server: this.url, 'certificate-authority-data': (await this.#certificate()).toString('base64') };
+    const certificate = (await this.#certificate()).toString('base64');
+    // The client takes plain HTTP only where it is told to trust everything.
+    const trust = server.startsWith('http:')
+      ? { 'insecure-skip-tls-verify': true }
+      : { 'certificate-authority-data': certificate };
+    const cluster = { server, ...trust };
     const config = {
       apiVersion: 'v1',
       kind: 'Config',
