@@ -44,7 +44,7 @@ export function screenLines(input: ScreenInput): string[] {
     ...result.owners.slice(0, 3).map(ownerLine),
     ...truthLines(result),
     'GO ON WITH',
-    `  npx weir query --data ${data} "FROM edges LIMIT 9"`,
+    `  npx weir query --data ${data} --pack edges`,
     `  npx weir query --data ${data} --pack owners --set addr=${MOVED_ADDRESS}`,
     `  npx weir verify --data ${data}`,
   ];
