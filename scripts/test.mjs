@@ -1,5 +1,5 @@
 // npm test: all set-up, then every suite in order. `npm test -- unit property` runs the ones named.
-// `npm test -- unit test/unit/tidy.test.ts` runs the files named of a suite.
+// `npm test -- unit test/unit/tidy.test.ts` runs the files named of a suite. Suites that are apart run where they are named.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -70,7 +70,7 @@ if (unknown.length > 0)
   fail(`npm test: no suite ${unknown.join(', ')}; there are ${suites.map((s) => s.name).join(', ')}`);
 const inNamed = (suite) => named.some((file) => file.startsWith(`test/${suite.name}/`));
 const chosen = suites.filter((suite) =>
-  wanted.length > 0 ? wanted.includes(suite.name) : named.length > 0 ? inNamed(suite) : true,
+  wanted.length > 0 ? wanted.includes(suite.name) : named.length > 0 ? inNamed(suite) : suite.apart !== true,
 );
 
 await setup({ addon: 'required' });

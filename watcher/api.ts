@@ -1,6 +1,6 @@
 /**
  * The API server by plain requests: JSON in, and a watch line by line. From @kubernetes/client-node comes what is hard:
- * kubeconfig files, accounts of pods, exec plug-ins, TLS. Its informers are not used: see docs/adr/0011.
+ * kubeconfig files, accounts of pods, exec plug-ins, TLS. Its informers are not used: docs/adr/0012 says why.
  */
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';

@@ -3,12 +3,18 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder } from './cache.ts';
 import { installKafka, KAFKA_VERSION } from './kafka-install.ts';
+import { installKube, KUBERNETES_VERSION } from './kube-install.ts';
 import { installVersitygw, VERSITYGW_VERSION } from './versitygw.ts';
 
 const SERVERS: Readonly<
   Record<string, { readonly version: string; readonly what: string; install(): Promise<unknown> }>
 > = {
   kafka: { version: KAFKA_VERSION, what: 'Apache Kafka from Maven Central (43 MB)', install: installKafka },
+  'kube-apiserver': {
+    version: KUBERNETES_VERSION,
+    what: 'kube-apiserver by go build (ten minutes of CPU, 2.3 GB of memory)',
+    install: installKube,
+  },
   versitygw: {
     version: VERSITYGW_VERSION,
     what: 'versitygw, an S3 server, by go install (two minutes of CPU)',

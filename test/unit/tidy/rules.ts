@@ -129,6 +129,11 @@ export const BANS: readonly Ban[] = [
     instead: "the package manager's own configuration",
     comments: true,
   },
+  {
+    pattern: /['"]@kubernetes\/client-node['"]/g,
+    where: (path) => path.endsWith('.ts') && !path.startsWith('watcher/'),
+    instead: "the watcher's api.ts: importing the client triples a process's memory",
+  },
   { pattern: /"resolved":/g, where: (path) => path === 'package-lock.json', instead: 'npm install with this .npmrc' },
 ];
 
