@@ -29,6 +29,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry('top', 'the busiest edges', () => import('./commands/top.ts')),
   entry('map', 'who talks to whom', () => import('./commands/map.ts')),
   entry('verify', 'proves that the lake is complete', () => import('./commands/verify.ts')),
+  entry('replay', 'joins a stretch of the raw topic again, into another lake', () => import('./commands/replay.ts')),
   entry('ddl', 'the statements that make the tables in another engine', () => import('./commands/ddl.ts')),
   entry('topics', 'makes and checks the topics', () => import('./commands/topics.ts')),
   entry('record', 'writes a recording of this machine', () => import('./commands/record.ts')),
