@@ -87,6 +87,7 @@ export class Sender {
     const { clock } = this.#options;
     const untilMs = clock.nowMs() + timeoutMs;
     while (this.#queue.length > 0 && this.#failure === null && clock.nowMs() < untilMs) {
+      if (this.#running === null) break;
       await Promise.race([this.#running, clock.sleep(DRAINED_LOOK_MS)]);
     }
     return this.#queue.length === 0;

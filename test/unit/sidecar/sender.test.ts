@@ -9,14 +9,16 @@ import { MemoryBroker, type LogFaults } from '../../fixtures/memory-log.ts';
 
 const message = (text: string): OutgoingMessage => ({ key: 'k', value: new TextEncoder().encode(text), headers: {} });
 
-/** Pauses pass at once and are noted. */
+/** Pauses pass at once and are noted; time goes on by them alone. */
 class NotedClock implements Clock {
   readonly pauses: number[] = [];
+  #nowMs = 0;
   nowMs(): UnixMs {
-    return 0 as UnixMs;
+    return this.#nowMs as UnixMs;
   }
   sleep(ms: number): Promise<void> {
     this.pauses.push(ms);
+    this.#nowMs += ms;
     return Promise.resolve();
   }
 }
