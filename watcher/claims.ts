@@ -79,15 +79,15 @@ export function serviceClaims(service: ServiceFacts, workload: Workload, seenUs:
   ];
 }
 
-/** The Service's ports at every node. */
-export function nodePortClaims(
-  service: ServiceFacts,
-  workload: Workload,
-  nodes: Iterable<NodeFacts>,
-  seenUs: number,
-): Wanted[] {
-  const addresses = [...nodes].flatMap((node) => node.addresses);
-  return portClaims(addresses, service.nodePorts, workload, Math.min(Math.max(0, service.createdUs), seenUs), seenUs);
+/** The Service's ports at a node. */
+export function nodePortClaims(service: ServiceFacts, workload: Workload, node: NodeFacts, seenUs: number): Wanted[] {
+  return portClaims(
+    node.addresses,
+    service.nodePorts,
+    workload,
+    Math.min(Math.max(0, service.createdUs), seenUs),
+    seenUs,
+  );
 }
 
 /** Endpoints that are no pods: who is behind them is not known, but which Service they serve is. */

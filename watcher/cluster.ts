@@ -3,17 +3,7 @@
  * each thing was seen, in us.
  */
 import type { Workload } from '../schemas/generated/common.ts';
-import {
-  type Claim,
-  closed,
-  type End,
-  nodeClaims,
-  nodePortClaims,
-  podClaims,
-  podEnd,
-  serviceClaims,
-  sliceClaims,
-} from './claims.ts';
+import { type Claim, closed, type End, nodeClaims, podClaims, podEnd, serviceClaims, sliceClaims } from './claims.ts';
 import { Holdings, isSame } from './holdings.ts';
 import {
   type Json,
@@ -28,6 +18,7 @@ import {
   type SliceFacts,
   sliceOf,
 } from './objects.ts';
+import { NodePorts } from './node-ports.ts';
 import { type Owner, OwnerTable } from './owners.ts';
 import { nodeWorkload, podWorkload, type Scope, serviceWorkload } from './workloads.ts';
 
@@ -68,13 +59,12 @@ interface PodState {
 
 /** Ended pods that are first seen this long after are not spoken of. */
 const ENDED_US_MAX = 3_600_000_000;
-/** Nodes times node ports; beyond, node ports are left out, and the caller is told. */
-export const NODE_PORT_CLAIMS_MAX = 16_384;
 
 export class Cluster {
   readonly #scope: Scope;
   readonly #owners = new OwnerTable();
   readonly #holdings = new Holdings();
+  readonly #nodePorts: NodePorts;
   readonly #pods = new Map<string, PodState>();
   readonly #services = new Map<string, ServiceFacts>();
   readonly #slices = new Map<string, SliceFacts>();
@@ -86,15 +76,15 @@ export class Cluster {
   readonly #waiting = new Map<string, Set<string>>();
   #missing: MissingOwner[] = [];
   #statements: PodStatement[] = [];
-  #nodePortsLeftOut = 0;
 
   constructor(scope: Scope) {
     this.#scope = scope;
+    this.#nodePorts = new NodePorts(scope, this.#holdings);
   }
 
   /** Node ports that are not claimed because there are too many. */
   get nodePortsLeftOut(): number {
-    return this.#nodePortsLeftOut;
+    return this.#nodePorts.leftOut;
   }
 
   /** How many objects of a kind there are. */
@@ -138,15 +128,14 @@ export class Cluster {
       case 'services':
         this.#services.delete(uid);
         this.#holdings.drop(uid, end);
-        this.#holdings.drop(`${uid}/nodePorts`, end);
-        return;
+        return this.#nodePorts.service(uid, null, end);
       case 'endpointslices':
         this.#slices.delete(uid);
         return this.#holdings.drop(uid, end);
       case 'nodes':
         this.#goneNode(uid);
         this.#holdings.drop(uid, end);
-        return this.#claimNodePorts(end);
+        return this.#nodePorts.node(uid, null, end);
       case 'replicasets':
       case 'jobs':
         this.#owned.delete(`${kind}/${uid}`);
@@ -296,7 +285,7 @@ export class Cluster {
     this.#services.set(service.uid, service);
     const workload = serviceWorkload(this.#scope, service);
     this.#holdings.want(service.uid, serviceClaims(service, workload, now.latestUs), now);
-    this.#claimNodePorts(now, service);
+    this.#nodePorts.service(service.uid, service, now);
   }
 
   #seeSlice(slice: SliceFacts | null, now: End): void {
@@ -316,7 +305,7 @@ export class Cluster {
     this.#nodes.set(node.uid, node);
     this.#nodesByName.set(node.name, node);
     this.#holdings.want(node.uid, nodeClaims(node, nodeWorkload(this.#scope, node), now.latestUs), now);
-    if (before === undefined || before.addresses.join() !== node.addresses.join()) this.#claimNodePorts(now);
+    this.#nodePorts.node(node.uid, node, now);
     if (before?.region === node.region && before.zone === node.zone) return;
     for (const state of this.#pods.values()) if (state.facts.node === node.name) this.#claimPod(state, now);
   }
@@ -326,18 +315,5 @@ export class Cluster {
     const node = this.#nodes.get(uid);
     this.#nodes.delete(uid);
     if (node !== undefined && this.#nodesByName.get(node.name)?.uid === uid) this.#nodesByName.delete(node.name);
-  }
-
-  /** Of one Service, or of all. */
-  #claimNodePorts(end: End, only?: ServiceFacts): void {
-    const addresses = [...this.#nodes.values()].reduce((sum, node) => sum + node.addresses.length, 0);
-    const ports = [...this.#services.values()].reduce((sum, service) => sum + service.nodePorts.length, 0);
-    const tooMany = addresses * ports > NODE_PORT_CLAIMS_MAX;
-    this.#nodePortsLeftOut = tooMany ? addresses * ports : 0;
-    for (const service of only === undefined || tooMany ? this.#services.values() : [only]) {
-      const workload = serviceWorkload(this.#scope, service);
-      const wanted = tooMany ? [] : nodePortClaims(service, workload, this.#nodes.values(), end.latestUs);
-      this.#holdings.want(`${service.uid}/nodePorts`, wanted, end);
-    }
   }
 }
