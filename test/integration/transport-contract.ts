@@ -383,11 +383,14 @@ function closeTests({ newTopic, open }: Context): void {
     const topic = await newTopic({ partitions: 1 });
     const other = await open();
     let committed = false;
+    const given = Promise.withResolvers<void>();
     await other.join(`g.${randomUUID()}`, topic, async (assignment) => {
+      given.resolve();
       await other.read(topic, 0, offset(0), { ...AT_ONCE, waitMs: 60_000, signal: assignment.signal });
       await other.commit('g', topic, 0, offset(0));
       committed = true;
     });
+    await given.promise;
     await pause(50);
     await other.close();
     assert.ok(committed);
