@@ -58,12 +58,17 @@ export class BatchDictionaries {
   addOwner(id: number): number {
     if (id >= this.#indices.length) this.#grow(id);
     if (this.#stamps[id] === this.#stamp) return this.#indices[id]!;
-    const workload = this.#owners.get(id);
-    const named = this.#owners.pods.resolve(workload);
-    const index = named === workload ? this.workloads.push(workload) - 1 : this.addWorkload(named);
+    // The object itself is only looked at where there are names to give: to compare it is to miss the cache.
+    const index = this.#owners.pods.size === 0 ? this.workloads.push(this.#owners.get(id)) - 1 : this.#addNamed(id);
     this.#stamps[id] = this.#stamp;
     this.#indices[id] = index;
     return index;
+  }
+
+  #addNamed(id: number): number {
+    const workload = this.#owners.get(id);
+    const named = this.#owners.pods.resolve(workload);
+    return named === workload ? this.workloads.push(workload) - 1 : this.addWorkload(named);
   }
 
   /** The index of a workload with what it does not say itself of where it is. */

@@ -165,7 +165,8 @@ export class EntryTable {
     const hash = hashKey(a0, a1, a2, a3, detail, network);
     const index = this.#index;
     const keys = this.ints;
-    for (let slot = hash & this.#mask; ; slot = (slot + 1) & this.#mask) {
+    const mask = this.#mask;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const entry = index[2 * slot + 1]! - 1;
       if (entry < 0) return -1;
       if (index[2 * slot] !== hash) continue;
@@ -263,6 +264,5 @@ function hashKey(a0: number, a1: number, a2: number, a3: number, detail: number,
   const address = Math.imul(a3, 0x85ebca6b) ^ Math.imul(a2, 0xc2b2ae35) ^ Math.imul(a1, 0x27d4eb2f);
   let h = address ^ Math.imul(a0, 0x165667b1) ^ Math.imul(detail, 0x9e3779b1) ^ Math.imul(network, 0x2c1b3c6d);
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return h ^ (h >>> 16);
+  return h ^ (h >>> 13);
 }

@@ -27,7 +27,11 @@ export const isWhere = (p: Part, w: Workload): boolean =>
   p[3] === w.accountId &&
   p[4] === w.vpcId;
 
+/** Texts of parts that are kept once; forgotten whole when there are more, which only costs memory. */
+const TEXTS_MAX = 1 << 16;
+
 export class PartTable {
+  readonly #texts = new Map<string, string>();
   readonly #parts: (Part | null)[] = [];
   readonly #references: number[] = [];
   readonly #byHash = new Map<number, number[]>();
@@ -47,11 +51,20 @@ export class PartTable {
       return id;
     }
     const id = this.#free.pop() ?? this.#parts.length;
-    this.#parts[id] = part;
+    this.#parts[id] = part.map((text) => this.#once(text)) as unknown as Part;
     this.#references[id] = 1;
     if (candidates === undefined) this.#byHash.set(hash, [id]);
     else candidates.push(id);
     return id;
+  }
+
+  /** The same object for equal texts: a name is decoded anew with every message. */
+  #once(text: string): string {
+    const known = this.#texts.get(text);
+    if (known !== undefined) return known;
+    if (this.#texts.size >= TEXTS_MAX) this.#texts.clear();
+    this.#texts.set(text, text);
+    return text;
   }
 
   release(id: number): void {

@@ -41,7 +41,7 @@ export class WorkloadTable {
   readonly #who = new PartTable();
   readonly #where = new PartTable();
   readonly #objects: (Workload | undefined)[] = [];
-  readonly #objectIds: number[] = [];
+  #objectIds = new Int32Array(CAPACITY_MIN);
 
   /** The id of a workload, with one reference more. */
   acquire(workload: Workload): number {
@@ -117,9 +117,11 @@ export class WorkloadTable {
       subnetId: where[5],
       labels: who[5],
     };
-    while (this.#objects.length <= slot) {
-      this.#objects.push(undefined);
-      this.#objectIds.push(-1);
+    while (this.#objects.length <= slot) this.#objects.push(undefined);
+    if (slot >= this.#objectIds.length) {
+      const old = this.#objectIds;
+      this.#objectIds = new Int32Array(Math.min(OBJECTS, Math.max(2 * old.length, slot + 1)));
+      this.#objectIds.set(old);
     }
     this.#objects[slot] = workload;
     this.#objectIds[slot] = id;
