@@ -30,13 +30,22 @@ export async function removeDemo(cgroupMount: string, id: string): Promise<void>
   const cgroup = join(cgroupMount, cgroupName(id));
   if (existsSync(cgroup)) await removeCgroup(cgroup);
   for (const name of list(NAMESPACES)) {
-    if (idOfNamespace(name) === id) await runProgram('removing the namespaces', 'ip', ['netns', 'del', name]);
+    if (idOfNamespace(name) === id) await removeNamespace(name);
+  }
+}
+
+/** Two demos may sweep at once: what the other has removed is gone, too. */
+async function removeNamespace(name: string): Promise<void> {
+  try {
+    await runProgram('removing the namespaces', 'ip', ['netns', 'del', name]);
+  } catch (error) {
+    if (list(NAMESPACES).includes(name)) throw error;
   }
 }
 
 async function removeCgroup(cgroup: string): Promise<void> {
   for (let tries = 0; tries < TRIES; tries++) {
-    if (killAll(cgroup) === 0 && removeTree(cgroup)) return;
+    if (killTree(cgroup) === 0 && removeTree(cgroup)) return;
     await sleep(PAUSE_MS);
   }
   throw new WeirError('WEIR_DEMO_FAILED', `the cgroup ${cgroup} cannot be removed: processes in it do not end`, {
@@ -48,6 +57,17 @@ const foldersOf = (cgroup: string): string[] =>
   readdirSync(cgroup, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => join(cgroup, entry.name));
+
+/** The same where another sweep may remove it meanwhile. */
+function killTree(cgroup: string): number {
+  try {
+    return killAll(cgroup);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENODEV') return 0;
+    throw error;
+  }
+}
 
 /** SIGKILL to every process in it and below, by pid. Returns how many there were. */
 function killAll(cgroup: string): number {
