@@ -1,7 +1,7 @@
 import { DICTIONARY_ENTRIES_MAX, STRING_BYTES_MAX } from '../contract/limits.ts';
 import { WeirError } from '../contract/errors.ts';
 import { invalid, overlong, refused, tooLarge, truncated } from './schema-error.ts';
-import { readText } from './text.ts';
+import { readText, type TextBytes } from './text.ts';
 
 /** The longest varint of a long; int takes 5. */
 export const VARINT_BYTES_MAX = 10;
@@ -112,6 +112,10 @@ function wideLongRest(bytes: Uint8Array, p: number, low: number): number {
  */
 export class AvroReader {
   readonly bytes: Uint8Array;
+  /** The same bytes. */
+  readonly view: DataView;
+  /** The same once more: only a Buffer reads texts fast. */
+  readonly #texts: TextBytes;
   readonly end: number;
   /** What is read, for messages. */
   readonly what: string;
@@ -123,6 +127,8 @@ export class AvroReader {
     // A Buffer has a hidden class of its own; one class keeps the hot loops monomorphic.
     this.bytes =
       bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#texts = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) as unknown as TextBytes;
     this.end = bytes.byteLength;
     this.position = position;
     this.what = what;
@@ -170,13 +176,19 @@ export class AvroReader {
 
   /** @throws WEIR_SCHEMA_TOO_LARGE past STRING_BYTES_MAX, WEIR_SCHEMA_INVALID where it is not UTF-8 */
   readString(field: string): string {
-    const bytes = this.readLong();
-    if (bytes < 0) throw invalid(`the length of ${field}`, bytes, this.position);
-    if (bytes > STRING_BYTES_MAX) throw tooLarge(field, bytes, STRING_BYTES_MAX);
+    // Most lengths are one byte.
+    const first = this.position < this.end ? this.bytes[this.position]! : 0xff;
+    let bytes = first >>> 1;
+    if ((first & 0x81) === 0) this.position += 1;
+    else {
+      bytes = this.readLong();
+      if (bytes < 0) throw invalid(`the length of ${field}`, bytes, this.position);
+      if (bytes > STRING_BYTES_MAX) throw tooLarge(field, bytes, STRING_BYTES_MAX);
+    }
     const from = this.position;
     if (bytes > this.end - from) throw truncated(this.what, this.end);
     this.position = from + bytes;
-    return readText(this.bytes, from, from + bytes, field);
+    return readText(this.bytes, this.#texts, from, from + bytes, field);
   }
 
   /**

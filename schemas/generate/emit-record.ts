@@ -2,10 +2,13 @@ import type { Field, RecordType, Type } from './model.ts';
 import { bytesMin } from './model.ts';
 import { docComment, upper } from './names.ts';
 
+const MEMO_FIELDS_MIN = 8;
+
 export function recordImports(): string {
   return [
     `import type { AvroReader } from '../avro-reader.ts';\n`,
     `import type { AvroWriter } from '../avro-writer.ts';\n`,
+    `import { RecordMemo } from '../record-memo.ts';\n`,
   ].join('');
 }
 
@@ -35,14 +38,23 @@ export function tsType(type: Type): string {
   }
 }
 
+/** Texts alone, and many: worth a look whether they were read before. */
+const isMemoized = ({ fields }: RecordType): boolean =>
+  fields.length >= MEMO_FIELDS_MIN && fields.every(({ type }) => type.kind === 'string');
+
 /** Reader, writer and smallest size of a dictionary's record. */
 export function emitRecordCode(record: RecordType): string {
   const { name, fields } = record;
+  const isMemo = isMemoized(record);
   const reads = fields.map((field) => `    ${field.id}: ${readExpression(record, field)},\n`).join('');
   const writes = fields.map((field) => `  ${writeStatement(record, field, 'value')}\n`).join('');
   return [
     `export const ${upper(name)}_BYTES_MIN = ${bytesMin(record)};\n\n`,
-    `export function read${name}(reader: AvroReader): ${name} {\n  return {\n${reads}  };\n}\n\n`,
+    isMemo
+      ? `const memoOf${name}s = new RecordMemo<${name}>(${fields.length}, readNew${name});\n\n` +
+        `export function read${name}(reader: AvroReader): ${name} {\n  return memoOf${name}s.read(reader);\n}\n\n`
+      : '',
+    `${isMemo ? '' : 'export '}function read${isMemo ? 'New' : ''}${name}(reader: AvroReader): ${name} {\n  return {\n${reads}  };\n}\n\n`,
     `export function write${name}(writer: AvroWriter, value: ${name}): void {\n${writes}}\n`,
   ].join('');
 }

@@ -2,6 +2,7 @@
 
 import type { AvroReader } from '../avro-reader.ts';
 import type { AvroWriter } from '../avro-writer.ts';
+import { RecordMemo } from '../record-memo.ts';
 
 export const Report = {
   final: 0,
@@ -187,7 +188,13 @@ export interface Workload {
 
 export const WORKLOAD_BYTES_MIN = 14;
 
+const memoOfWorkloads = new RecordMemo<Workload>(14, readNewWorkload);
+
 export function readWorkload(reader: AvroReader): Workload {
+  return memoOfWorkloads.read(reader);
+}
+
+function readNewWorkload(reader: AvroReader): Workload {
   return {
     network: reader.readString('Workload.network'),
     cluster: reader.readString('Workload.cluster'),

@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readText } from '../../../schemas/text.ts';
+import { readText, type TextBytes } from '../../../schemas/text.ts';
 
-const read = (bytes: Uint8Array): string => readText(bytes, 0, bytes.length, 'f');
+const read = (bytes: Uint8Array): string =>
+  readText(
+    bytes,
+    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) as unknown as TextBytes,
+    0,
+    bytes.length,
+    'f',
+  );
 
 test('text of every length and script is read as it is, again and again', () => {
   for (let length = 0; length < 200; length += 1) {
