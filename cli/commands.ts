@@ -32,6 +32,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry('replay', 'joins a stretch of the raw topic again, into another lake', () => import('./commands/replay.ts')),
   entry('ddl', 'the statements that make the tables in another engine', () => import('./commands/ddl.ts')),
   entry('topics', 'makes and checks the topics', () => import('./commands/topics.ts')),
+  entry('dead-letters', 'what was refused, and its way back', () => import('./commands/dead-letters.ts')),
   entry('record', 'writes a recording of this machine', () => import('./commands/record.ts')),
   entry('doctor', 'what this machine allows, and what a missing hook costs', () => import('./commands/doctor.ts')),
 ];

@@ -14,7 +14,7 @@ USAGE
   weir COMMAND [FLAGS]
 
 COMMANDS
-${COMMANDS.map(({ name, what }) => `  ${name.padEnd(10)} ${what}`).join('\n')}
+${COMMANDS.map(({ name, what }) => `  ${name.padEnd(12)} ${what}`).join('\n')}
 
 EXAMPLES
   weir demo                          the whole pipeline on this machine, ending with answers

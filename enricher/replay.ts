@@ -14,7 +14,7 @@ import { addComparison, newReplayCounts, type ReplayCounts } from './replay-comp
 
 const READ = { messagesMax: 256, bytesMax: 8 * 1024 * 1024, waitMs: 0 } as const;
 /** Claims that ended long before the newest are forgotten, but not where old flows are joined with all of them. */
-const RETAIN_ALL_MS: number = 100 * 365 * 24 * 3_600_000;
+export const RETAIN_ALL_MS: number = 100 * 365 * 24 * 3_600_000;
 
 export interface ReplayOptions {
   readonly log: Log;
@@ -132,7 +132,7 @@ class Rejoin {
 }
 
 /** From an offset, or the first that is there, to the end that the partition has now. */
-async function* messagesOf(
+export async function* messagesOf(
   log: Log,
   topic: string,
   partition: number,

@@ -146,7 +146,8 @@ export interface ChainState {
   readonly streams: StreamMap;
   /**
    * What else the fold remembers, not part of the proof by flow numbers. flows: raw partition -> offset after the last
-   * message whose headers named no stream. ownership: epochs with a gap that no full list has mended yet.
+   * message whose headers named no stream; dead letter -> the end of its range, 0 once it was re-driven. ownership:
+   * epochs with a gap that no full list has mended yet.
    */
   readonly marks: StreamMap;
 }
@@ -155,7 +156,7 @@ export interface ChainState {
 export interface LossEntry {
   readonly stage: string;
   readonly reason: string;
-  /** Flow numbers; null: unknown how many. */
+  /** Flow numbers; null: unknown how many. Negative where reason is `recovered`: they were told before, and came. */
   readonly flows: number | null;
   /** Unix microseconds: from when until when they were lost, as far as it is known. */
   readonly startUs: number;
@@ -165,6 +166,15 @@ export interface LossEntry {
   readonly intentional: boolean;
   readonly detectedBy: string;
 }
+
+/** A loss of this reason takes back what was told as lost: the rows of a dead letter that was re-driven. */
+export const RECOVERED = 'recovered';
+
+/** Marks of the flows chain that remember dead letters begin so. */
+export const LETTER_MARK = 'letter:';
+
+/** A dead letter's mark. Its `next` is the end of the range that was told as lost, or 0 once its rows came after all. */
+export const letterMark = (ring: string, first: number): string => `${LETTER_MARK}${ring}:${first}`;
 
 /** Keys on the object (short ones) and in the file's own key-value metadata (all). */
 export const META = {
@@ -238,7 +248,7 @@ export function parseFileMetadata(metadata: Readonly<Record<string, string>>): O
   const hour = parseHour(metadata[META.hour] ?? '');
   const rows = parseCount(metadata[META.rows]);
   const flows = parseCount(metadata[META.flows]);
-  const lossSum = parseCount(metadata[META.losses]);
+  const lossSum = parseWhole(metadata[META.losses]);
   const streams = parseStreams(metadata[META.streams] ?? '');
   const marks = parseStreams(metadata[META.marks] ?? '{}');
   const losses = parseLosses(metadata[META.lossEntries] ?? '');
@@ -288,8 +298,9 @@ export function parseLosses(text: string): readonly LossEntry[] | null {
     >;
     if (typeof stage !== 'string' || typeof reason !== 'string' || typeof detectedBy !== 'string') return null;
     if (typeof intentional !== 'boolean' || !isTextOrNull(node) || !isTextOrNull(ring)) return null;
-    if (!isCountOrNull(flows) || !isCount(startUs) || !isCount(endUs)) return null;
-    losses.push({ stage, reason, flows, startUs, endUs, node, ring, intentional, detectedBy });
+    const isCounted = flows === null || (reason === 'recovered' ? Number.isSafeInteger(flows) : isCount(flows));
+    if (!isCounted || !isCount(startUs) || !isCount(endUs)) return null;
+    losses.push({ stage, reason, flows: flows as number | null, startUs, endUs, node, ring, intentional, detectedBy });
   }
   return losses;
 }
@@ -309,6 +320,11 @@ function parseCount(text: string | undefined): number | null {
   return Number.isSafeInteger(value) ? value : null;
 }
 
+/** A sum of losses: below 0 where more came back than was lost. */
+function parseWhole(text: string | undefined): number | null {
+  const count = parseCount(text?.replace(/^-/, ''));
+  return count === null || count === 0 || !text!.startsWith('-') ? count : -count;
+}
+
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-const isCountOrNull = (value: unknown): value is number | null => value === null || isCount(value);
 const isTextOrNull = (value: unknown): value is string | null => value === null || typeof value === 'string';

@@ -1,7 +1,11 @@
 /** The sink's law, in = out + dropped + held, kept per partition and shown as metrics. */
-import { type ChainTable, sumLosses } from '../schemas/objects.ts';
+import type { ChainTable, LossEntry } from '../schemas/objects.ts';
 import type { Content } from './content.ts';
 import type { SinkContext } from './context.ts';
+
+/** What is taken back (`recovered`) was dropped in an object before, and comes as rows now. */
+const sumLost = (losses: readonly LossEntry[]): number =>
+  losses.reduce((sum, { flows }) => sum + Math.max(0, flows ?? 0), 0);
 
 export class Accounts {
   readonly #context: SinkContext;
@@ -22,7 +26,7 @@ export class Accounts {
   folded(content: Content): void {
     if (!this.#counts) return;
     const { meter } = this.#context;
-    const held = content.flows + sumLosses(content.losses);
+    const held = content.flows + sumLost(content.losses);
     meter.add('weir_sink_flows_in_total', held - this.#held);
     meter.add('weir_sink_flows_repeated_total', content.repeated - this.#repeated);
     this.#repeated = content.repeated;

@@ -5,7 +5,14 @@
  */
 import { WeirError } from '../contract/errors.ts';
 import { STREAM_RETIRE_MS } from '../contract/limits.ts';
-import type { LossEntry, StreamMap, StreamState } from '../schemas/objects.ts';
+import {
+  LETTER_MARK,
+  letterMark,
+  type LossEntry,
+  RECOVERED,
+  type StreamMap,
+  type StreamState,
+} from '../schemas/objects.ts';
 
 /** What the fold needs of a source; the generated `Source` fits. */
 export interface FoldSource {
@@ -46,6 +53,9 @@ export interface FoldResult {
   readonly advance: number;
 }
 
+/** Dead letters whose losses a chain remembers; the oldest are forgotten first. Some 70 bytes each in every object. */
+export const LETTERS_MAX = 4096;
+
 /** A stream that jumps further than this in one step is forged or broken: 2^40 flows are 35 years at 1,000 a second. */
 export const JUMP_FLOWS_MAX: number = 2 ** 40;
 
@@ -68,6 +78,9 @@ export function foldSource(
   losses: LossEntry[],
 ): FoldResult {
   if (source.ring === '') return foldUnnamed(state, source, rawPartition, appendMs, losses);
+  if (source.losses.some(({ reason }) => reason === RECOVERED)) {
+    return foldRecovered(state, source, rowFlows, appendMs, losses);
+  }
   const known = state.streams.get(source.ring);
   const at = known?.next ?? 0;
   if (source.next <= at && source.first <= source.next) {
@@ -93,7 +106,47 @@ export function foldSource(
   }
   for (const loss of source.losses) losses.push(carriedLoss(source, loss));
   state.streams.set(source.ring, { next: source.next, lastMs: Math.max(known?.lastMs ?? 0, appendMs) });
+  if (isDeadLetter(source))
+    state.marks.set(letterMark(source.ring, source.first), { next: source.next, lastMs: appendMs });
   return { verdict: 'taken', advance: source.next - at };
+}
+
+/** What the enricher says of a raw message that it refused: all of its range as one loss of its own. */
+function isDeadLetter({ rows, losses, first, next }: FoldSource): boolean {
+  const [loss, more] = losses;
+  return rows === 0 && more === undefined && loss?.stage === 'enricher' && loss.flows === next - first && next > first;
+}
+
+/**
+ * A dead letter that was re-driven: the same range of the same stream once more, with its rows, and a loss `recovered` of
+ * the whole range, which stands in the ledger as less than nothing. Taken where that range was told as one dead letter and
+ * did not come since, so that a second one is a repeat. The streams stand still: flows + losses is 0, as their advance is.
+ */
+function foldRecovered(
+  state: FoldState,
+  source: FoldSource,
+  rowFlows: number,
+  appendMs: number,
+  losses: LossEntry[],
+): FoldResult {
+  const name = letterMark(source.ring, source.first);
+  if (state.marks.get(name)?.next !== source.next || source.next <= source.first)
+    return { verdict: 'repeated', advance: 0 };
+  const taken = source.losses.filter(({ reason }) => reason === RECOVERED);
+  const own = source.losses.filter(({ reason }) => reason !== RECOVERED);
+  const width = source.next - source.first;
+  if (
+    taken.length !== 1 ||
+    taken[0]!.flows !== width ||
+    !isPlausible({ ...source, losses: own }, rowFlows, source.first)
+  ) {
+    losses.push(ownLoss(source, 'range_invalid', null));
+    return { verdict: 'refused', advance: 0 };
+  }
+  for (const loss of own) losses.push(carriedLoss(source, loss));
+  losses.push({ ...carriedLoss(source, taken[0]!), flows: -width });
+  state.marks.set(name, { next: 0, lastMs: appendMs });
+  return { verdict: 'taken', advance: 0 };
 }
 
 /** Streams are forgotten STREAM_RETIRE_MS after their last append time; called before an object is closed. */
@@ -107,7 +160,16 @@ export function retireStreams(state: FoldState, appendMs: number): number {
       }
     }
   }
+  forgetLetters(state.marks);
   return retired;
+}
+
+/** The oldest dead letters beyond the bound; equal states forget the same ones. */
+function forgetLetters(marks: Map<string, StreamState>): void {
+  const letters = [...marks].filter(([name]) => name.startsWith(LETTER_MARK));
+  if (letters.length <= LETTERS_MAX) return;
+  letters.sort(([a, { lastMs: x }], [b, { lastMs: y }]) => x - y || (a < b ? -1 : 1));
+  for (const [name] of letters.slice(0, letters.length - LETTERS_MAX)) marks.delete(name);
 }
 
 /**

@@ -122,6 +122,7 @@ function valueOf(data: ColumnData): (row: number) => Value {
     case 'doubles':
     case 'ints': {
       const { values, sentinel } = data;
+      if (sentinel === 'nan') return (row) => (Number.isNaN(values[row]) ? null : values[row]!);
       return (row) => (sentinel && values[row]! < 0 ? null : values[row]!);
     }
     case 'flags':

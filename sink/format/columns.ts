@@ -10,8 +10,8 @@ export type ColumnData =
   | { readonly kind: 'none' }
   /** The same whole number in every row. */
   | { readonly kind: 'constant'; readonly value: number }
-  /** Whole numbers (microseconds for timestamps), exact to 2^53. `sentinel`: a negative one is null. */
-  | { readonly kind: 'doubles'; readonly values: Float64Array; readonly sentinel: boolean }
+  /** Whole numbers (microseconds for timestamps), exact to 2^53. `sentinel`: a negative one is null, or NaN alone. */
+  | { readonly kind: 'doubles'; readonly values: Float64Array; readonly sentinel: boolean | 'nan' }
   | { readonly kind: 'ints'; readonly values: Int32Array; readonly sentinel: boolean }
   /** 0 or 1. */
   | { readonly kind: 'flags'; readonly values: Uint8Array }

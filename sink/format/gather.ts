@@ -62,7 +62,8 @@ export function gather(column: ColumnData, n: number, scratch: Scratch): 1 | 2 |
   switch (column.kind) {
     case 'doubles':
       gatherDoubles(column.values, n, scratch);
-      if (column.sentinel) nullDoubles(column.values, n, scratch);
+      if (column.sentinel === 'nan') nullNaN(column.values, n, scratch);
+      else if (column.sentinel) nullDoubles(column.values, n, scratch);
       return 8;
     case 'ints':
       gatherInts(column.values, n, scratch);
@@ -121,6 +122,11 @@ function gatherDoubles(values: Float64Array, n: number, { rows, words }: Scratch
 function nullDoubles(values: Float64Array, n: number, scratch: Scratch): void {
   const { rows } = scratch;
   for (let i = 0; i < n; i++) if (values[rows[i]!]! < 0) setNull(scratch, i);
+}
+
+function nullNaN(values: Float64Array, n: number, scratch: Scratch): void {
+  const { rows } = scratch;
+  for (let i = 0; i < n; i++) if (Number.isNaN(values[rows[i]!])) setNull(scratch, i);
 }
 
 function gatherLookedUp(values: Float64Array, n: number, scratch: Scratch): void {

@@ -19,7 +19,7 @@ export function lossesTable(losses: readonly LossEntry[]): TableData {
     interval_end: time((loss) => loss.endUs),
     stage: text((loss) => loss.stage),
     reason: text((loss) => loss.reason),
-    flows: { kind: 'doubles', values: Float64Array.from(losses, (loss) => loss.flows ?? -1), sentinel: true },
+    flows: { kind: 'doubles', values: Float64Array.from(losses, (loss) => loss.flows ?? Number.NaN), sentinel: 'nan' },
     reporter_node: text((loss) => loss.node),
     ring_id: text((loss) => loss.ring),
     intentional: { kind: 'flags', values: Uint8Array.from(losses, (loss) => (loss.intentional ? 1 : 0)) },
