@@ -171,6 +171,8 @@ function rawBatch(fleet: Fleet, index: number, rows: number, random: Random, rem
     processes: Array.from({ length: own }, (_, k): Process => {
       return { name: `server-${k}`, pid: 1000 + k, userId: 1000, containerId: '' };
     }),
+    natAddresses: [],
+    translations: [],
     flows,
   };
 }

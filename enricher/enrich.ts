@@ -201,6 +201,8 @@ export class Enricher {
         processes,
         places,
         services,
+        natAddresses: [],
+        translations: [],
         flows: this.#rows,
       });
       if (bytes.byteLength <= ENRICHED_MESSAGE_BYTES_MAX) return bytes as Uint8Array<ArrayBuffer>;

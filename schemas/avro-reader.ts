@@ -191,6 +191,14 @@ export class AvroReader {
     return readText(this.bytes, this.#texts, from, from + bytes, field);
   }
 
+  /** So many bytes, as a copy. @throws WEIR_SCHEMA_TRUNCATED */
+  readFixed(size: number): Uint8Array {
+    const from = this.position;
+    if (size > this.end - from) throw truncated(this.what, this.end);
+    this.position = from + size;
+    return this.bytes.slice(from, from + size);
+  }
+
   /**
    * The items of an array, as objects. Nothing is allocated ahead of the items.
    * @throws WEIR_SCHEMA_TOO_LARGE past DICTIONARY_ENTRIES_MAX

@@ -95,6 +95,14 @@ export class AvroWriter {
     this.position += 1;
   }
 
+  /** @throws WEIR_SCHEMA_INVALID unless there are as many bytes */
+  writeFixed(value: Uint8Array, size: number, field: string): void {
+    if (value.length !== size) throw invalid(`the length of ${field}`, value.length, this.position);
+    this.ensure(size);
+    this.bytes.set(value, this.position);
+    this.position += size;
+  }
+
   /** A lone surrogate becomes U+FFFD, as everywhere. @throws WEIR_SCHEMA_TOO_LARGE past STRING_BYTES_MAX */
   writeString(text: string, field: string): void {
     if (text.length > STRING_BYTES_MAX) throw tooLarge(field, text.length, STRING_BYTES_MAX);

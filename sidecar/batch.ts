@@ -29,9 +29,9 @@ export interface SealedBatch {
   readonly losses: readonly Loss[];
 }
 
-/** A stream is named by its ring and partition; URL-safe. */
-export function streamOf(ringId: string, partition: number): string {
-  return `${ringId}-p${partition}`;
+/** A stream is named by its ring, its partition, and which of the ring's streams it is: it may come back to a partition. */
+export function streamOf(ringId: string, partition: number, turn: number = 0): string {
+  return turn === 0 ? `${ringId}-p${partition}` : `${ringId}-p${partition}-${turn}`;
 }
 
 export class BatchStream {
@@ -137,7 +137,7 @@ export class BatchStream {
       const first = this.#next;
       const next = first + offset + lossesFlows(losses);
       const header = { cluster, network, node, ring: stream, seq: this.#seq, first, next };
-      return encodeRawBatch({ ...header, losses, workloads, processes, flows: columns });
+      return encodeRawBatch({ ...header, losses, workloads, processes, natAddresses: [], translations: [], flows: columns });
     } finally {
       columns.length = length;
     }

@@ -31,6 +31,8 @@ export function tsType(type: Type): string {
       return 'boolean';
     case 'enum':
       return type.name;
+    case 'fixed':
+      return 'Uint8Array';
     case 'array':
       return type.columns ? `${type.items.name}Columns` : `readonly ${type.items.name}[]`;
     default:
@@ -73,6 +75,8 @@ export function readExpression(record: RecordType, field: Field): string {
       return `reader.readBoolean(${label})`;
     case 'enum':
       return `reader.readEnum(${upper(type.name)}_SYMBOLS.length, ${label}) as ${type.name}`;
+    case 'fixed':
+      return `reader.readFixed(${type.size})`;
     case 'array':
       return `reader.readArray(${upper(type.items.name)}_BYTES_MIN, read${type.items.name}, ${label})`;
     default:
@@ -95,6 +99,8 @@ export function writeStatement(record: RecordType, field: Field, object: string)
       return `writer.writeBoolean(${value});`;
     case 'enum':
       return `writer.writeEnum(${value}, ${upper(type.name)}_SYMBOLS.length, ${label});`;
+    case 'fixed':
+      return `writer.writeFixed(${value}, ${type.size}, ${label});`;
     case 'array':
       return `writer.writeArray(${value}, write${type.items.name}, ${label});`;
     default:

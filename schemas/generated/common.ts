@@ -4,6 +4,14 @@ import type { AvroReader } from '../avro-reader.ts';
 import type { AvroWriter } from '../avro-writer.ts';
 import { RecordMemo } from '../record-memo.ts';
 
+export const NatSource = {
+  conntrack: 0,
+  peerReport: 1,
+} as const;
+export type NatSource = (typeof NatSource)[keyof typeof NatSource];
+/** The symbol of each index, as SQL shows it. */
+export const NAT_SOURCE_SYMBOLS = ['conntrack', 'peer_report'] as const;
+
 export const Report = {
   final: 0,
   interim: 1,
@@ -260,6 +268,62 @@ export function writeProcess(writer: AvroWriter, value: Process): void {
   writer.writeString(value.containerId, 'Process.container_id');
 }
 
+/** An address that a translation leads to. */
+export interface NatAddress {
+  /** IPv6, IPv4 as ::ffff:a.b.c.d. Kind: id. */
+  readonly addr: Uint8Array;
+}
+
+export const NAT_ADDRESS_BYTES_MIN = 16;
+
+export function readNatAddress(reader: AvroReader): NatAddress {
+  return {
+    addr: reader.readFixed(16),
+  };
+}
+
+export function writeNatAddress(writer: AvroWriter, value: NatAddress): void {
+  writer.writeFixed(value.addr, 16, 'NatAddress.addr');
+}
+
+/** The ends of a connection as the other end's socket sees them: of a client's row after the translation, of a server's before it. */
+export interface LocalTranslation {
+  /** Index in flows; in ascending order, at most one a row. Kind: id. */
+  readonly row: number;
+  /** Index in nat_addresses, -1: the local end is not translated. Kind: id. */
+  readonly localAddr: number;
+  /** -1 where the end is not translated, and in a merged row. Kind: id. */
+  readonly localPort: number;
+  /** Index in nat_addresses, -1: the remote end is not translated. Kind: id. */
+  readonly remoteAddr: number;
+  /** -1 where the end is not translated, and in a merged row. Kind: id. */
+  readonly remotePort: number;
+  /** From whom it is known. Kind: id. */
+  readonly source: NatSource;
+}
+
+export const LOCAL_TRANSLATION_BYTES_MIN = 6;
+
+export function readLocalTranslation(reader: AvroReader): LocalTranslation {
+  return {
+    row: reader.readInt(),
+    localAddr: reader.readInt(),
+    localPort: reader.readInt(),
+    remoteAddr: reader.readInt(),
+    remotePort: reader.readInt(),
+    source: reader.readEnum(NAT_SOURCE_SYMBOLS.length, 'LocalTranslation.source') as NatSource,
+  };
+}
+
+export function writeLocalTranslation(writer: AvroWriter, value: LocalTranslation): void {
+  writer.writeInt(value.row, 'LocalTranslation.row');
+  writer.writeInt(value.localAddr, 'LocalTranslation.local_addr');
+  writer.writeInt(value.localPort, 'LocalTranslation.local_port');
+  writer.writeInt(value.remoteAddr, 'LocalTranslation.remote_addr');
+  writer.writeInt(value.remotePort, 'LocalTranslation.remote_port');
+  writer.writeEnum(value.source, NAT_SOURCE_SYMBOLS.length, 'LocalTranslation.source');
+}
+
 /** Which pod a UID is: sidecars only know the UID. The workload has it as instance_uid. */
 export interface Pod {
   /** Index in workloads. Kind: id. */
@@ -394,4 +458,42 @@ export function readService(reader: AvroReader): Service {
 export function writeService(writer: AvroWriter, value: Service): void {
   writer.writeString(value.name, 'Service.name');
   writer.writeString(value.namespace, 'Service.namespace');
+}
+
+/** The ends of a connection as the socket of the end that does not report sees them: of a client's row after the translation, of a server's before it. */
+export interface Translation {
+  /** Index in flows; in ascending order, at most one a row. Kind: id. */
+  readonly row: number;
+  /** Index in nat_addresses, -1: the src end is not translated. Kind: id. */
+  readonly srcAddr: number;
+  /** -1 where the end is not translated, and in a merged row. Kind: id. */
+  readonly srcPort: number;
+  /** Index in nat_addresses, -1: the dst end is not translated. Kind: id. */
+  readonly dstAddr: number;
+  /** -1 where the end is not translated, and in a merged row. Kind: id. */
+  readonly dstPort: number;
+  /** From whom it is known. Kind: id. */
+  readonly source: NatSource;
+}
+
+export const TRANSLATION_BYTES_MIN = 6;
+
+export function readTranslation(reader: AvroReader): Translation {
+  return {
+    row: reader.readInt(),
+    srcAddr: reader.readInt(),
+    srcPort: reader.readInt(),
+    dstAddr: reader.readInt(),
+    dstPort: reader.readInt(),
+    source: reader.readEnum(NAT_SOURCE_SYMBOLS.length, 'Translation.source') as NatSource,
+  };
+}
+
+export function writeTranslation(writer: AvroWriter, value: Translation): void {
+  writer.writeInt(value.row, 'Translation.row');
+  writer.writeInt(value.srcAddr, 'Translation.src_addr');
+  writer.writeInt(value.srcPort, 'Translation.src_port');
+  writer.writeInt(value.dstAddr, 'Translation.dst_addr');
+  writer.writeInt(value.dstPort, 'Translation.dst_port');
+  writer.writeEnum(value.source, NAT_SOURCE_SYMBOLS.length, 'Translation.source');
 }

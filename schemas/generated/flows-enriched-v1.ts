@@ -1,39 +1,52 @@
-// Generated from schemas/flows.enriched.v1.avsc by schemas/generate; do not edit.
+// Generated from schemas/versions/flows.enriched.v1/1.avsc, schemas/flows.enriched.v1.avsc by schemas/generate; do not edit.
 
 import { ENRICHED_FLOWS_MAX } from '../../contract/limits.ts';
 import { type AvroReader, wide, wideInt, wideLong } from '../avro-reader.ts';
 import { AvroWriter, putInt, putLong } from '../avro-writer.ts';
 import { Columns, grownFloat64, grownInt32, grownUint8, int32Words } from '../columns.ts';
 import { invalid, refused, tooLarge, truncated } from '../schema-error.ts';
-import { openSingleObject } from '../single-object.ts';
+import { openVersion } from '../single-object.ts';
 import {
+  NAT_ADDRESS_BYTES_MIN,
   PLACE_BYTES_MIN,
   PROCESS_BYTES_MIN,
   SERVICE_BYTES_MIN,
   SOURCE_BYTES_MIN,
+  TRANSLATION_BYTES_MIN,
   WORKLOAD_BYTES_MIN,
+  readNatAddress,
   readPlace,
   readProcess,
   readService,
   readSource,
+  readTranslation,
   readWorkload,
+  writeNatAddress,
   writePlace,
   writeProcess,
   writeService,
   writeSource,
+  writeTranslation,
   writeWorkload,
+  type NatAddress,
   type Place,
   type Process,
   type Service,
   type Source,
+  type Translation,
   type Workload,
 } from './common.ts';
 
 /** C3 01 and the CRC-64-AVRO fingerprint of schemas/flows.enriched.v1.avsc, little endian. */
-const HEADER: Uint8Array = Uint8Array.of(0xc3, 0x01, 0xb8, 0x46, 0x17, 0x63, 0xf3, 0x7d, 0x3c, 0xa3);
+const HEADER: Uint8Array = Uint8Array.of(0xc3, 0x01, 0xe1, 0xbe, 0x0f, 0xa4, 0x60, 0xb7, 0xa8, 0xf4);
+
+/** Of the versions before, oldest first: schemas/versions/flows.enriched.v1/1.avsc. */
+const EARLIER: readonly Uint8Array[] = [
+  Uint8Array.of(0xc3, 0x01, 0xb8, 0x46, 0x17, 0x63, 0xf3, 0x7d, 0x3c, 0xa3),
+];
 
 /** The same as hex digits: what `headerOf` gives for a EnrichedBatch. */
-export const ENRICHED_BATCH_HEADER = 'c301b8461763f37d3ca3';
+export const ENRICHED_BATCH_HEADER = 'c301e1be0fa460b7a8f4';
 
 /** One end's report of one connection over one interval; src opened it, or where that is not known has the greater (address, port). */
 export class EnrichedFlowColumns extends Columns {
@@ -258,6 +271,10 @@ export interface EnrichedBatch {
   readonly places: readonly Place[];
   /** Dictionary. */
   readonly services: readonly Service[];
+  /** Dictionary. */
+  readonly natAddresses: readonly NatAddress[];
+  /** Rows whose addresses are translated on the way, where that is known. */
+  readonly translations: readonly Translation[];
   /** The rows, source by source. */
   readonly flows: EnrichedFlowColumns;
 }
@@ -955,7 +972,7 @@ function readEnrichedFlowBlocks(reader: AvroReader, columns: EnrichedFlowColumns
  * @throws WEIR_SCHEMA_UNKNOWN, _TRUNCATED, _OVERLONG, _INVALID, _TOO_LARGE
  */
 export function decodeEnrichedBatch(bytes: Uint8Array, into: EnrichedFlowColumns = new EnrichedFlowColumns(0)): EnrichedBatch {
-  const reader = openSingleObject(bytes, HEADER, 'EnrichedBatch');
+  const { reader, version } = openVersion(bytes, HEADER, EARLIER, 'EnrichedBatch');
   const rawTopicId = reader.readString('EnrichedBatch.raw_topic_id');
   const rawPartition = reader.readInt();
   const ownershipTopicId = reader.readString('EnrichedBatch.ownership_topic_id');
@@ -965,6 +982,8 @@ export function decodeEnrichedBatch(bytes: Uint8Array, into: EnrichedFlowColumns
   const processes = reader.readArray(PROCESS_BYTES_MIN, readProcess, 'EnrichedBatch.processes');
   const places = reader.readArray(PLACE_BYTES_MIN, readPlace, 'EnrichedBatch.places');
   const services = reader.readArray(SERVICE_BYTES_MIN, readService, 'EnrichedBatch.services');
+  const natAddresses = version < 1 ? [] : reader.readArray(NAT_ADDRESS_BYTES_MIN, readNatAddress, 'EnrichedBatch.nat_addresses');
+  const translations = version < 1 ? [] : reader.readArray(TRANSLATION_BYTES_MIN, readTranslation, 'EnrichedBatch.translations');
   readEnrichedFlowBlocks(reader, into, workloads.length, places.length, services.length, processes.length);
   reader.finish();
   return {
@@ -977,6 +996,8 @@ export function decodeEnrichedBatch(bytes: Uint8Array, into: EnrichedFlowColumns
     processes,
     places,
     services,
+    natAddresses,
+    translations,
     flows: into,
   };
 }
@@ -1144,6 +1165,8 @@ export function encodeEnrichedBatch(batch: EnrichedBatch): Uint8Array {
   writer.writeArray(batch.processes, writeProcess, 'EnrichedBatch.processes');
   writer.writeArray(batch.places, writePlace, 'EnrichedBatch.places');
   writer.writeArray(batch.services, writeService, 'EnrichedBatch.services');
+  writer.writeArray(batch.natAddresses, writeNatAddress, 'EnrichedBatch.nat_addresses');
+  writer.writeArray(batch.translations, writeTranslation, 'EnrichedBatch.translations');
   writeEnrichedFlows(writer, batch.flows, batch.workloads.length, batch.places.length, batch.services.length, batch.processes.length);
   return writer.take();
 }

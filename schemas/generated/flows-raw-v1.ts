@@ -1,31 +1,44 @@
-// Generated from schemas/flows.raw.v1.avsc by schemas/generate; do not edit.
+// Generated from schemas/versions/flows.raw.v1/1.avsc, schemas/flows.raw.v1.avsc by schemas/generate; do not edit.
 
 import { BATCH_FLOWS_MAX } from '../../contract/limits.ts';
 import { type AvroReader, wide, wideInt, wideLong } from '../avro-reader.ts';
 import { AvroWriter, putInt, putLong } from '../avro-writer.ts';
 import { Columns, grownFloat64, grownInt32, grownUint8, int32Words } from '../columns.ts';
 import { invalid, refused, tooLarge, truncated } from '../schema-error.ts';
-import { openSingleObject } from '../single-object.ts';
+import { openVersion } from '../single-object.ts';
 import {
+  LOCAL_TRANSLATION_BYTES_MIN,
   LOSS_BYTES_MIN,
+  NAT_ADDRESS_BYTES_MIN,
   PROCESS_BYTES_MIN,
   WORKLOAD_BYTES_MIN,
+  readLocalTranslation,
   readLoss,
+  readNatAddress,
   readProcess,
   readWorkload,
+  writeLocalTranslation,
   writeLoss,
+  writeNatAddress,
   writeProcess,
   writeWorkload,
+  type LocalTranslation,
   type Loss,
+  type NatAddress,
   type Process,
   type Workload,
 } from './common.ts';
 
 /** C3 01 and the CRC-64-AVRO fingerprint of schemas/flows.raw.v1.avsc, little endian. */
-const HEADER: Uint8Array = Uint8Array.of(0xc3, 0x01, 0x41, 0x40, 0x35, 0x95, 0xdc, 0x9a, 0x71, 0xf5);
+const HEADER: Uint8Array = Uint8Array.of(0xc3, 0x01, 0xad, 0xe7, 0x9d, 0xeb, 0x17, 0xf4, 0x4f, 0xbc);
+
+/** Of the versions before, oldest first: schemas/versions/flows.raw.v1/1.avsc. */
+const EARLIER: readonly Uint8Array[] = [
+  Uint8Array.of(0xc3, 0x01, 0x41, 0x40, 0x35, 0x95, 0xdc, 0x9a, 0x71, 0xf5),
+];
 
 /** The same as hex digits: what `headerOf` gives for a RawBatch. */
-export const RAW_BATCH_HEADER = 'c30141403595dc9a71f5';
+export const RAW_BATCH_HEADER = 'c301ade79deb17f44fbc';
 
 /** One end's report of one connection over one interval, as its kernel saw it. */
 export class RawFlowColumns extends Columns {
@@ -216,6 +229,10 @@ export interface RawBatch {
   readonly workloads: readonly Workload[];
   /** Dictionary. */
   readonly processes: readonly Process[];
+  /** Dictionary. */
+  readonly natAddresses: readonly NatAddress[];
+  /** Rows whose addresses are translated on the way, where that is known. */
+  readonly translations: readonly LocalTranslation[];
   /** The rows, in the order of their numbers. */
   readonly flows: RawFlowColumns;
 }
@@ -828,7 +845,7 @@ function readRawFlowBlocks(reader: AvroReader, columns: RawFlowColumns, workload
  * @throws WEIR_SCHEMA_UNKNOWN, _TRUNCATED, _OVERLONG, _INVALID, _TOO_LARGE
  */
 export function decodeRawBatch(bytes: Uint8Array, into: RawFlowColumns = new RawFlowColumns(0)): RawBatch {
-  const reader = openSingleObject(bytes, HEADER, 'RawBatch');
+  const { reader, version } = openVersion(bytes, HEADER, EARLIER, 'RawBatch');
   const cluster = reader.readString('RawBatch.cluster');
   const network = reader.readString('RawBatch.network');
   const node = reader.readString('RawBatch.node');
@@ -839,6 +856,8 @@ export function decodeRawBatch(bytes: Uint8Array, into: RawFlowColumns = new Raw
   const losses = reader.readArray(LOSS_BYTES_MIN, readLoss, 'RawBatch.losses');
   const workloads = reader.readArray(WORKLOAD_BYTES_MIN, readWorkload, 'RawBatch.workloads');
   const processes = reader.readArray(PROCESS_BYTES_MIN, readProcess, 'RawBatch.processes');
+  const natAddresses = version < 1 ? [] : reader.readArray(NAT_ADDRESS_BYTES_MIN, readNatAddress, 'RawBatch.nat_addresses');
+  const translations = version < 1 ? [] : reader.readArray(LOCAL_TRANSLATION_BYTES_MIN, readLocalTranslation, 'RawBatch.translations');
   readRawFlowBlocks(reader, into, workloads.length, processes.length);
   reader.finish();
   return {
@@ -852,6 +871,8 @@ export function decodeRawBatch(bytes: Uint8Array, into: RawFlowColumns = new Raw
     losses,
     workloads,
     processes,
+    natAddresses,
+    translations,
     flows: into,
   };
 }
@@ -994,6 +1015,8 @@ export function encodeRawBatch(batch: RawBatch): Uint8Array {
   writer.writeArray(batch.losses, writeLoss, 'RawBatch.losses');
   writer.writeArray(batch.workloads, writeWorkload, 'RawBatch.workloads');
   writer.writeArray(batch.processes, writeProcess, 'RawBatch.processes');
+  writer.writeArray(batch.natAddresses, writeNatAddress, 'RawBatch.nat_addresses');
+  writer.writeArray(batch.translations, writeLocalTranslation, 'RawBatch.translations');
   writeRawFlows(writer, batch.flows, batch.workloads.length, batch.processes.length);
   return writer.take();
 }

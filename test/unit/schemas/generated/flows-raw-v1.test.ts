@@ -26,6 +26,8 @@ function batch(rows: number): RawBatch {
     losses: [],
     workloads: [],
     processes: [],
+    natAddresses: [],
+    translations: [],
     flows,
   };
 }
