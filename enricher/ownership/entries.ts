@@ -4,10 +4,11 @@
  *
  *   index   | hash | entry + 1 | hash | entry + 1 | ...     0: free; linear probing, load at most 3/4
  *   entry   | a0 a1 a2 a3 | port << 8 + prefix length | network | block | counts | last reporter | link |
- *           | head workload | head meta | f64 head from | f64 touched |
+ *           | head workload | head meta | f64 head from | head earlier | touched |
  *
  * The *head* repeats the claim that is the answer now, so that a look-up reads these 64 bytes and no claims: it is open,
- * names somebody, began last, and everything else on the key was over before it began.
+ * names somebody, began last, and everything else on the key was over before it began. Where it is the only claim it is
+ * that claim (`INLINE`), and `head earlier` says how long before `from` it may have begun.
  */
 const INDEX_SLOTS_MIN = 1024;
 const ENTRIES_MIN = 256;
@@ -27,7 +28,10 @@ export const HEAD_WORKLOAD = 10;
 export const HEAD_META = 11;
 export const ENTRY_DOUBLES: number = ENTRY_INTS / 2;
 export const HEAD_FROM = 6;
-const TOUCHED = 7;
+/** us. */
+const HEAD_EARLIER = 14;
+/** Whole seconds since 1970. */
+const TOUCHED = 15;
 /** In place of the last reporter: the number is free. */
 const FREE = -2;
 
@@ -105,9 +109,25 @@ export class EntryTable {
     return this.ints[ENTRY_INTS * ofPort + LINK]! - 1;
   }
 
-  /** The newest as-of time at which somebody spoke of it. */
+  /** The newest as-of time at which somebody spoke of it, or up to a second later. */
   touchedUs(entry: number): number {
-    return this.doubles[ENTRY_DOUBLES * entry + TOUCHED]!;
+    return 1e6 * (this.ints[ENTRY_INTS * entry + TOUCHED]! >>> 0);
+  }
+
+  headWorkload(entry: number): number {
+    return this.ints[ENTRY_INTS * entry + HEAD_WORKLOAD]!;
+  }
+
+  headMeta(entry: number): number {
+    return this.ints[ENTRY_INTS * entry + HEAD_META]!;
+  }
+
+  headFromUs(entry: number): number {
+    return this.doubles[ENTRY_DOUBLES * entry + HEAD_FROM]!;
+  }
+
+  headEarlier(entry: number): number {
+    return this.ints[ENTRY_INTS * entry + HEAD_EARLIER]!;
   }
 
   setBlock(entry: number, block: number, sizeClass: number): void {
@@ -129,6 +149,18 @@ export class EntryTable {
     this.doubles[ENTRY_DOUBLES * entry + HEAD_FROM] = fromUs;
   }
 
+  setHeadWorkload(entry: number, workload: number): void {
+    this.ints[ENTRY_INTS * entry + HEAD_WORKLOAD] = workload;
+  }
+
+  setHeadMeta(entry: number, meta: number): void {
+    this.ints[ENTRY_INTS * entry + HEAD_META] = meta;
+  }
+
+  setHeadEarlier(entry: number, us: number): void {
+    this.ints[ENTRY_INTS * entry + HEAD_EARLIER] = us;
+  }
+
   /** Hang a new port's entry on its address's. */
   linkPort(whole: number, ofPort: number): void {
     this.ints[ENTRY_INTS * ofPort + LINK] = this.ints[ENTRY_INTS * whole + LINK]!;
@@ -143,8 +175,9 @@ export class EntryTable {
 
   touch(entry: number, reporter: number, asOfUs: number): void {
     this.ints[ENTRY_INTS * entry + LAST_REPORTER] = reporter;
-    const at = ENTRY_DOUBLES * entry + TOUCHED;
-    if (asOfUs > this.doubles[at]!) this.doubles[at] = asOfUs;
+    const at = ENTRY_INTS * entry + TOUCHED;
+    const seconds = Math.min(Math.ceil(asOfUs / 1e6), 0xffff_ffff);
+    if (seconds > this.ints[at]! >>> 0) this.ints[at] = seconds;
   }
 
   /** The address of an entry, into four words. */

@@ -1,20 +1,10 @@
 /** The steps of the fold on the claims of one entry. */
 import type { ClaimColumns, OwnershipMessage } from '../../schemas/generated/ownership-v1.ts';
 import { OwnershipKind } from '../../schemas/generated/common.ts';
-import { methodOf, OPEN, ORPHAN, packMeta, PLACE, reporterOf } from './claims.ts';
+import { INLINE, methodOf, type NewClaim, OPEN, ORPHAN, packMeta, PLACE, reporterOf } from './claims.ts';
 import type { Reporter } from './reporters.ts';
 import type { HistoryTables } from './tables.ts';
 import { continues } from './workloads.ts';
-
-export interface NewClaim {
-  readonly earliestUs: number;
-  readonly fromUs: number;
-  readonly toUs: number;
-  readonly latestUs: number;
-  readonly workload: number;
-  readonly meta: number;
-  readonly stamp: number;
-}
 
 /**
  * Claim `i` of a message as a statement about a claim that is known already: the same reporter, method and instance,
@@ -29,7 +19,6 @@ export function statesClaim(
   workload: number,
 ): boolean {
   const { claims: stated, asOfUs } = message;
-  const { claims } = history;
   const fromUs = stated.fromUs[i]!;
   const claim = findStated(history, reporter, entry, stated.method[i]!, fromUs, workload);
   if (stated.toUs[i]! < 0) {
@@ -38,9 +27,9 @@ export function statesClaim(
     return true;
   }
   if (claim < 0) return false;
-  close(history, reporter, claim, Math.min(stated.toUs[i]!, asOfUs), possibleEndUs(stated, i, asOfUs), 0);
+  const own = inBlock(history, entry, claim);
+  close(history, reporter, own, Math.min(stated.toUs[i]!, asOfUs), possibleEndUs(stated, i, asOfUs), 0);
   settle(history, entry);
-  claims.setStamp(claim, reporter.generation);
   return true;
 }
 
@@ -56,7 +45,7 @@ function findStated(
   const block = entries.block(entry);
   for (let claim = block + entries.count(entry) - 1; claim >= block && claim >= 0; claim -= 1) {
     const isOpen = claims.isOpen(claim);
-    if ((isOpen ? claims.latestUs(claim) : claims.fromUs(claim)) !== fromUs) continue;
+    if ((isOpen ? claims.statedFromUs(claim) : claims.fromUs(claim)) !== fromUs) continue;
     if (isSame(history, claim, reporter, method, workload)) return claim;
   }
   return -1;
@@ -107,19 +96,19 @@ function reopen(
     workloads.retain(workload);
     workloads.release(known);
     claims.setWorkload(claim, workload);
-    crown(history, entry);
   }
-  claims.setStamp(claim, reporter.generation);
   if ((meta & OPEN) === 0) {
     claims.setMeta(claim, packMeta(reporterOf(meta), methodOf(meta), OPEN | (meta & PLACE)));
-    claims.setEnd(claim, 0, statedFromUs);
+    claims.open(claim, statedFromUs);
     reporter.openClaims += 1;
-    settle(history, entry);
   }
+  claims.stamp(claim, reporter.generation);
+  if ((meta & OPEN) === 0) settle(history, entry);
+  else if (known !== workload) crown(history, entry);
   reporter.openEntries.push(entry);
 }
 
-/** Close the reporter's open claims of an entry, but for those that full list `spared` named. */
+/** Close the reporter's open claims of an entry, but for those that full list `spared` named; -1: all. */
 export function closeOpen(
   history: HistoryTables,
   reporter: Reporter,
@@ -130,17 +119,30 @@ export function closeOpen(
   spared: number,
 ): void {
   const { claims, entries } = history;
-  const block = entries.block(entry);
   let closed = false;
-  for (let claim = block; claim < block + entries.count(entry); claim += 1) {
+  for (let index = 0; index < entries.count(entry); index += 1) {
+    const claim = entries.block(entry) + index;
     if (!claims.isOpen(claim) || reporterOf(claims.meta(claim)) !== reporter.id) continue;
-    if (claims.stamp(claim) === spared) continue;
-    close(history, reporter, claim, toUs, latestUs, flags);
+    if (spared >= 0 && claims.isStamped(claim, spared)) continue;
+    close(history, reporter, inBlock(history, entry, claim), toUs, latestUs, flags);
     closed = true;
   }
   if (closed) settle(history, entry);
 }
 
+/** The claim, moved from its entry into a block where it lies there: so that it can be closed. */
+function inBlock(history: HistoryTables, entry: number, claim: number): number {
+  if (claim < INLINE) return claim;
+  const { claims, entries } = history;
+  const block = claims.allocate(0);
+  const fromUs = claims.fromUs(claim);
+  const times = { earliestUs: claims.earliestUs(claim), fromUs, toUs: 0, latestUs: fromUs };
+  claims.write(block, { ...times, workload: claims.workload(claim), meta: claims.meta(claim) });
+  entries.setBlock(entry, block, 0);
+  return block;
+}
+
+/** Of a claim in a block. */
 function close(
   history: HistoryTables,
   reporter: Reporter,
@@ -153,7 +155,7 @@ function close(
   const meta = claims.meta(claim);
   if ((meta & OPEN) !== 0) reporter.openClaims -= 1;
   claims.setMeta(claim, packMeta(reporterOf(meta), methodOf(meta), flags | (meta & PLACE)));
-  claims.setEnd(claim, toUs, latestUs);
+  claims.end(claim, toUs, latestUs);
 }
 
 /** Too late to continue them. */
@@ -162,7 +164,7 @@ export function clearOrphans(history: HistoryTables, reporter: Reporter, entry: 
   const block = entries.block(entry);
   for (let claim = block; claim < block + entries.count(entry); claim += 1) {
     const meta = claims.meta(claim);
-    if (reporterOf(meta) === reporter.id) claims.setMeta(claim, meta & ~ORPHAN);
+    if ((meta & ORPHAN) !== 0 && reporterOf(meta) === reporter.id) claims.setMeta(claim, meta & ~ORPHAN);
   }
 }
 
@@ -180,43 +182,51 @@ function settle(history: HistoryTables, entry: number): void {
   let open = 0;
   for (let claim = block; claim < block + count; claim += 1) if (claims.isOpen(claim)) open += 1;
   entries.setCounts(entry, count, open);
-  if (count > 0) claims.reach(block, 0, count);
+  if (count > 0) claims.reach(block, entries.sizeClass(entry), 0, count);
   crown(history, entry);
 }
 
-/** Find the head of an entry, from claims whose `reachUs` is right. */
+/** Find the head of an entry, from claims whose `reaches` are right; the only claim moves into its entry if it can. */
 function crown(history: HistoryTables, entry: number): void {
   const { claims, entries } = history;
   const count = entries.count(entry);
-  const newest = entries.block(entry) + count - 1;
+  const block = entries.block(entry);
+  if (block >= INLINE && count > 0) return;
+  const newest = block + count - 1;
   if (count === 0 || !claims.isOpen(newest) || claims.workload(newest) < 0) return entries.setHead(entry, -1, 0, 0);
   const fromUs = claims.fromUs(newest);
-  if (count > 1 && claims.reachUs(newest - 1) >= fromUs) return entries.setHead(entry, -1, 0, 0);
-  entries.setHead(entry, claims.workload(newest), claims.meta(newest), fromUs);
+  const workload = claims.workload(newest);
+  const meta = claims.meta(newest);
+  if (count > 1 && claims.reachUs(block, count - 1) >= fromUs) return entries.setHead(entry, -1, 0, 0);
+  entries.setHead(entry, workload, meta, fromUs);
+  if (count > 1) return;
+  const sizeClass = entries.sizeClass(entry);
+  const earliestUs = claims.earliestUs(newest);
+  const latestUs = claims.statedFromUs(newest);
+  if (claims.inline(entry, { earliestUs, fromUs, toUs: 0, latestUs, workload, meta })) claims.release(block, sizeClass);
 }
 
 /** Insert by `earliestUs`, after its equals. The claim takes a reference of its workload. */
 export function addClaim(history: HistoryTables, entry: number, claim: NewClaim): void {
   const { claims, entries, workloads } = history;
   const count = entries.count(entry);
+  if (claim.workload >= 0) workloads.retain(claim.workload);
+  if (count === 0 && claims.inline(entry, claim)) return entries.setCounts(entry, 1, 1);
   makeRoom(history, entry, count + 1);
   const block = entries.block(entry);
   let index = count;
   while (index > 0 && claims.earliestUs(block + index - 1) > claim.earliestUs) index -= 1;
   claims.copy(block + index, block + index + 1, count - index);
   const at = block + index;
-  claims.setTimes(at, claim.earliestUs, claim.fromUs, claim.toUs, claim.latestUs);
-  claims.setWorkload(at, claim.workload);
-  claims.setMeta(at, claim.meta);
-  claims.setStamp(at, claim.stamp);
+  claims.write(at, claim);
   entries.setCounts(entry, count + 1, entries.open(entry) + (claims.isOpen(at) ? 1 : 0));
-  if (claim.workload >= 0) workloads.retain(claim.workload);
-  claims.reach(block, index, count + 1);
+  claims.reach(block, entries.sizeClass(entry), index, count + 1);
   crown(history, entry);
 }
 
 function makeRoom(history: HistoryTables, entry: number, count: number): void {
   const { claims, entries } = history;
+  if (count > 1) inBlock(history, entry, entries.block(entry));
   const block = entries.block(entry);
   const sizeClass = entries.sizeClass(entry);
   if (block >= 0 && count <= 1 << sizeClass) return;

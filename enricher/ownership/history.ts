@@ -12,7 +12,7 @@ import {
   type OwnershipMessage,
 } from '../../schemas/generated/ownership-v1.ts';
 import { prefixMask } from './address.ts';
-import { CLAIMS_PER_ENTRY_MAX, OPEN, ORPHAN, packMeta, PLACE } from './claims.ts';
+import { CLAIMS_PER_ENTRY_MAX, OPEN, ORPHAN, packMeta, PLACE, stampOf } from './claims.ts';
 import { keyDetail } from './entries.ts';
 import { addClaim, clearOrphans, closeOpen, compactOpen, possibleEndUs, statesClaim } from './fold.ts';
 import type { Network, Reporter } from './reporters.ts';
@@ -180,8 +180,7 @@ export class OwnershipHistory extends HistoryTables {
       toUs: isOpen ? 0 : Math.min(claims.toUs[i]!, asOfUs),
       latestUs: isOpen ? fromUs : possibleEndUs(claims, i, asOfUs),
       workload,
-      meta: packMeta(reporter.id, method, (isOpen ? OPEN : 0) | (isPlace ? PLACE : 0)),
-      stamp: reporter.generation,
+      meta: packMeta(reporter.id, method, (isOpen ? OPEN : 0) | (isPlace ? PLACE : 0) | stampOf(reporter.generation)),
     });
     if (isOpen) {
       reporter.openEntries.push(entry);

@@ -8,7 +8,7 @@
  * a possible claim of a more exact kind: rather silent than wrong.
  */
 import { Method, type Workload } from '../../schemas/generated/common.ts';
-import { methodOf, PLACE, reporterOf } from './claims.ts';
+import { methodOf, PLACE, reporterOf, SCAN_MAX } from './claims.ts';
 import { glance } from './glance.ts';
 import { Level, mayReport, type OwnerAt, RANK } from './owner.ts';
 import type { Network } from './reporters.ts';
@@ -20,9 +20,6 @@ const SHARED_PORTS_MAX = 512;
 const DOUBT = 0;
 const POSSIBLE = 1;
 const CERTAIN = 2;
-
-/** Lists up to this long are scanned; longer ones are searched. */
-const SCAN_MAX = 8;
 
 export class OwnerFinder {
   readonly #history: HistoryTables;
@@ -115,8 +112,9 @@ export class OwnerFinder {
     }
     if (low < count) out.hiUs = Math.min(out.hiUs, claims.earliestUs(block + low) - 1);
     if (!out.claimed) out.claimed = this.#namesSomebody(block, count);
+    const reaches = claims.reaches(block);
     for (let claim = block + low - 1; claim >= block; claim -= 1) {
-      const reachUs = claims.reachUs(claim);
+      const reachUs = reaches[claim - block]!;
       if (reachUs < timeUs) {
         out.loUs = Math.max(out.loUs, reachUs + 1);
         return;

@@ -11,7 +11,7 @@ export const UNKNOWN_PORT = -2;
 
 export class HistoryTables {
   readonly entries: EntryTable = new EntryTable();
-  readonly claims: ClaimStore = new ClaimStore();
+  readonly claims: ClaimStore = new ClaimStore(this.entries);
   readonly workloads: WorkloadTable = new WorkloadTable();
   readonly reporters: ReporterTable = new ReporterTable(this.entries);
   /** Claims that ended this long before the newest as-of time are forgotten. */
