@@ -81,6 +81,12 @@ export interface CaptureAddon {
   unload(handle: CaptureHandle): void;
   /** End what is pinned in `path` (a folder), read or not, and remove the folder; throws where a process captures into it. */
   unpin(options: { readonly path: string }): void;
+  /**
+   * The listening TCP sockets of a network namespace, as netlink messages (sidecar/host/listener-dump.ts reads them).
+   * `path`: a file like /proc/<pid>/ns/net, which needs CAP_SYS_ADMIN, and `inode` the number that it must have; null:
+   * this process's own namespace, which needs no right. Blocks for about 0.1 ms.
+   */
+  listenerDump(options: { readonly path: string | null; readonly inode: number }): Buffer;
   /** Add bootToUnixUs to a CLOCK_BOOTTIME microsecond; jiffies a second, from the resolution of the coarse clocks. */
   clock(): { readonly bootToUnixUs: number; readonly jiffiesHz: number };
 }
@@ -151,7 +157,7 @@ export function captureError(
   return new WeirError(code, `${cause.message}; weir doctor tells what this machine allows`, context, cause);
 }
 
-function isNativeError(cause: unknown): cause is NativeError {
+export function isNativeError(cause: unknown): cause is NativeError {
   return cause instanceof Error && 'step' in cause && 'errno' in cause;
 }
 

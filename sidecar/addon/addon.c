@@ -6,7 +6,9 @@
 #include <math.h>
 #include <time.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include "diag.h"
 #include "pin.h"
 #include "report.h"
 
@@ -210,6 +212,34 @@ static napi_value addon_unpin(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
+/* listenerDump({path: string | null, inode}) -> Buffer: netlink messages; throws when the kernel refuses. */
+static napi_value addon_listener_dump(napi_env env, napi_callback_info info)
+{
+	char path[CGROUP_PATH_BYTES];
+	napi_value options, copy = NULL;
+	struct failure failure;
+	uint8_t *bytes = NULL;
+	size_t length = 0;
+	uint32_t inode;
+	int err;
+
+	if (!take_arguments(env, info, 1, &options) ||
+	    !take_optional_string(env, options, "path", path, sizeof(path)) ||
+	    !take_u32(env, options, "inode", 0, UINT32_MAX, &inode))
+		return NULL;
+	err = diag_listeners(path, inode, &bytes, &length);
+	if (err) {
+		memset(&failure, 0, sizeof(failure));
+		failure.error = -err;
+		snprintf(failure.step, sizeof(failure.step), "list listening sockets");
+		throw_failure(env, &failure);
+		return NULL;
+	}
+	napi_create_buffer_copy(env, length, bytes, NULL, &copy);
+	free(bytes);
+	return copy;
+}
+
 static double clock_us(clockid_t id)
 {
 	struct timespec now;
@@ -258,6 +288,7 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */)
 		{ "detach", NULL, addon_detach, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "unload", NULL, addon_unload, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "unpin", NULL, addon_unpin, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "listenerDump", NULL, addon_listener_dump, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "clock", NULL, addon_clock, NULL, NULL, NULL, napi_enumerable, NULL },
 	};
 

@@ -1,11 +1,13 @@
 /**
- * Listeners of network namespaces from /proc/<pid>/net/tcp and tcp6, and who holds them.
+ * Listeners of network namespaces, and who holds them: from the kernel's list (listener-dump.ts) where it may be asked,
+ * else from /proc/<pid>/net/tcp and tcp6.
  *
  * Reading one of these files walks the kernel's whole table of connections, of all namespaces: 2 ms where memory is
  * large, however few sockets there are. So a namespace with one owner, where the answer adds nothing to who owns what,
  * is read when it is new, when a listen record names it, and now and then; a shared one at every scan.
  */
 import type { Listener } from '../host-view.ts';
+import type { ListenerDump } from './listener-dump.ts';
 import { listeningSockets, pastListeners, type ListeningSocket } from './net-files.ts';
 import { textOrNull } from './proc-files.ts';
 import { SocketOwners } from './socket-owners.ts';
@@ -26,13 +28,15 @@ interface Known {
 
 export class ListenerFiles {
   readonly #procRoot: string;
+  readonly #dump: ListenerDump | null;
   readonly #holders: SocketOwners;
   #known = new Map<number, Known>();
   #next = new Map<number, Known>();
   #scan = 0;
 
-  constructor(procRoot: string) {
+  constructor(procRoot: string, dump: ListenerDump | null) {
     this.#procRoot = procRoot;
+    this.#dump = dump;
     this.#holders = new SocketOwners(procRoot);
   }
 
@@ -77,11 +81,15 @@ export class ListenerFiles {
       this.#next.set(netns, known);
       return known.sockets;
     }
-    const sockets = ['tcp', 'tcp6'].flatMap((file) =>
-      listeningSockets(netFile(this.#procRoot, pids, file, pastListeners) ?? ''),
-    );
+    const sockets = this.#dump?.of(netns, pids) ?? this.#fromFiles(pids);
     this.#next.set(netns, { sockets, scan: this.#scan });
     return sockets;
+  }
+
+  #fromFiles(pids: ReadonlySet<number>): readonly ListeningSocket[] {
+    return ['tcp', 'tcp6'].flatMap((file) =>
+      listeningSockets(netFile(this.#procRoot, pids, file, pastListeners) ?? ''),
+    );
   }
 }
 

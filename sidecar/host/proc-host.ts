@@ -1,21 +1,24 @@
 /**
  * The machine as /proc and cgroup2 show it. Looks at the processes of the watched subtree only, and at one process of
- * each network namespace for its addresses and listeners (no setns). Where only a subtree is watched, all processes are
+ * each network namespace for its addresses and listeners. Where only a subtree is watched, all processes are
  * asked for their namespace, so that one shared with strangers is known for it.
  *
  * Rights: another user's /proc/<pid>/ns/net and fd need CAP_SYS_PTRACE. Without it namespaces are told apart all the
  * same (by the inode of their net/dev), but not whose a listening socket is where several workloads share one; that is
- * said once, as a warning.
+ * said once, as a warning. With CAP_SYS_ADMIN the listeners of other namespaces cost less (listener-dump.ts).
  * Run with the host's pid namespace: processes that cannot be seen cannot be asked.
  */
 import { readdirSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { systemClock } from '../../contract/clock.ts';
+import { WeirError } from '../../contract/errors.ts';
 import type { Logger } from '../../contract/log.ts';
 import { mountHere, resolveCgroup } from '../capture-host.ts';
 import type { HostSnapshot, HostView, ListenHint, Listener, LocalIdentity, NetworkNamespace } from '../host-view.ts';
 import { localIdentity } from '../identity/local-identity.ts';
+import { loadAddon } from '../native.ts';
 import { CgroupTree } from './cgroup-tree.ts';
+import { ListenerDump } from './listener-dump.ts';
 import { ListenerFiles, netFile, type WatchedProcess } from './listener-files.ts';
 import { ipv4Addresses, ipv6Addresses } from './net-files.ts';
 import { inodeOf, linkInode, textOrNull } from './proc-files.ts';
@@ -49,15 +52,16 @@ export class ProcHost implements HostView {
   readonly node: string;
   readonly #options: ProcHostOptions;
   readonly #tree: CgroupTree;
-  readonly #listeners = new ListenerFiles(PROC);
+  readonly #listeners: ListenerFiles;
   readonly #addresses = new Map<string, { text: string; parsed: NetworkNamespace['addresses'] }>();
   #learnedMs = -Infinity;
   #sliceMs = 0;
   #setMs = 0;
   #deniedTold = false;
 
-  constructor(options: ProcHostOptions, mount: string) {
+  constructor(options: ProcHostOptions, mount: string, dump: ListenerDump | null) {
     this.node = options.node;
+    this.#listeners = new ListenerFiles(PROC, dump);
     this.#options = options;
     this.#tree = new CgroupTree(mount, options.cgroupPath ?? mount);
   }
@@ -232,5 +236,15 @@ export function openProcHost(options: ProcHostOptions): ProcHost {
   const root = resolveCgroup(options.cgroupPath);
   const mount = mountHere('cgroup2');
   const within = mount !== null && (root === mount || root.startsWith(`${mount}/`));
-  return new ProcHost({ ...options, cgroupPath: root }, within ? mount : root);
+  return new ProcHost({ ...options, cgroupPath: root }, within ? mount : root, openDump());
+}
+
+/** Null without the addon, which a look at the machine does not need. */
+function openDump(): ListenerDump | null {
+  try {
+    return new ListenerDump(loadAddon(), PROC);
+  } catch (cause) {
+    if (cause instanceof WeirError && cause.code === 'WEIR_SIDECAR_NO_ADDON') return null;
+    throw cause;
+  }
 }
