@@ -7,6 +7,7 @@ import type { Logger } from '../contract/log.ts';
 import type { Log } from '../transport/log.ts';
 import { type Invocation, textFlag } from './command.ts';
 import { DEFAULT_DATA, findDataFolder } from './data-folder.ts';
+import { topicName } from './topics.ts';
 import { isRemote, type OpenedStore, readLakeStore } from './lake-store.ts';
 
 export const LOG_FILE = 'weir.sqlite';
@@ -43,6 +44,22 @@ export async function openReading(invocation: Pick<Invocation, 'flags' | 'config
 
 /** The log that the stages of this configuration share. WEIR_CONFIG_INVALID, WEIR_TRANSPORT_*. */
 export async function openLog(config: Config, fallbackFile: string | null, logger?: Logger): Promise<Log> {
+  const log = await openBareLog(config, fallbackFile, logger);
+  const url = config['transport.registry'];
+  if (url === '') return log;
+  const { openRegistryLog } = await import('../transport/registry/registry-log.ts');
+  const userInfo = config['transport.registryUserInfo'];
+  const deadLettersTopic = topicName(config, 'deadLetters');
+  try {
+    return await openRegistryLog(log, { url, userInfo, deadLettersTopic, ...(logger === undefined ? {} : { logger }) });
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+/** The same with values as they lie there, whatever their framing. */
+export async function openBareLog(config: Config, fallbackFile: string | null, logger?: Logger): Promise<Log> {
   if (config['transport.kind'] === 'kafka') {
     const { openKafkaLogFrom } = await import('./kafka-parts.ts');
     return openKafkaLogFrom(config, logger);

@@ -20,6 +20,7 @@ export interface Config {
   readonly 'transport.topicPrefix': string;
   readonly 'transport.partitions': number;
   readonly 'transport.registry': string;
+  readonly 'transport.registryUserInfo': string;
   readonly 'transport.path': string;
   readonly 'transport.retention': number;
   readonly 'transport.retentionBytes': number;
@@ -90,7 +91,7 @@ const PORT = '(\\d{1,4}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[
 const ADDRESS = '(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9._-]+)';
 const HOST_PORT = { regex: new RegExp(`^${ADDRESS}:${PORT}$`), says: 'host:port' };
 const LISTEN = { regex: new RegExp(`^(off|${ADDRESS}:${PORT})$`), says: 'address:port, or off' };
-const URL_OR_EMPTY = { regex: /^(https?:\/\/\S+)?$/, says: 'an http or https address' };
+const URL_OR_EMPTY = { regex: /^(https?:\/\/[^\s@]+)?$/, says: 'an http or https address' };
 
 const text = (sentence: string, value = '', pattern?: Field['pattern']): Field<string> => ({
   type: 'string',
@@ -148,7 +149,12 @@ export const FIELDS: { readonly [K in ConfigKey]: Field<Config[K]> } = {
   'transport.saslTokenFile': text('File with the OAUTHBEARER token; read anew at each connection.'),
   'transport.topicPrefix': text('Every topic begins with it.', 'weir.', NAME_OR_EMPTY),
   'transport.partitions': int(1, 1, 1024, 'Partitions of the raw and the enriched topic when weir topics makes them.'),
-  'transport.registry': text('Schema registry; empty: Avro single-object encoding without one.', '', URL_OR_EMPTY),
+  'transport.registry': text(
+    'Schema registry (the Confluent API): values are then in its wire format; empty: Avro single-object encoding.',
+    '',
+    URL_OR_EMPTY,
+  ),
+  'transport.registryUserInfo': { ...text('Credentials at the registry, user:password.'), secret: true },
   'transport.path': text('Folder of the embedded log; empty: DIR/log of --data DIR.'),
   'transport.retention': duration(24 * HOUR, MINUTE, 365 * 24 * HOUR, 'How long flows stay in the log.'),
   'transport.retentionBytes': size(4096 * MIB, MIB, MIB * MIB, 'How much of a partition stays in the log.'),

@@ -129,7 +129,9 @@ export function compileConfig(layers: readonly Layer[]): Config {
       const field = FIELDS[key];
       const parsed = parseValue(field, raw);
       if ('allowed' in parsed) {
-        const shown = field.secret === true ? 'a value' : (JSON.stringify(raw) ?? String(raw));
+        // A URL that was given its credentials is not shown with them.
+        const text = (JSON.stringify(raw) ?? String(raw)).replaceAll(/\/\/[^/\s"]*@/g, '//…@');
+        const shown = field.secret === true ? 'a value' : text;
         const message = `${nameOf(key)} is ${shown}; allowed is ${parsed.allowed}`;
         throw new WeirError('WEIR_CONFIG_INVALID', message, { key });
       }

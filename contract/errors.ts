@@ -72,6 +72,16 @@ export const ERRORS = {
   ],
   WEIR_TRANSPORT_RIGHTS: ['fatal', 3, 'No rights on a topic or group of the broker; it is named.'],
   WEIR_TRANSPORT_BROKER_VERSION: ['fatal', 3, 'The broker is older than Weir needs: Apache Kafka 3.1.'],
+  WEIR_TRANSPORT_REGISTRY_UNREACHABLE: [
+    'fatal',
+    3,
+    'The schema registry did not answer at the start; look at transport.registry.',
+  ],
+  WEIR_TRANSPORT_REGISTRY_REFUSED: [
+    'fatal',
+    3,
+    'The schema registry refuses our credentials or a schema, or is no registry; its own words are in the message.',
+  ],
   WEIR_TRANSPORT_FENCED: [
     'retry',
     3,

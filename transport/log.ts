@@ -132,3 +132,5 @@ export const HEADER = {
 
 /** Avro single-object encoding (Avro 1.12 specification, "Single-object encoding"). */
 export const CONTENT_TYPE_AVRO_SINGLE_OBJECT = 'application/vnd.apache.avro+single-object';
+/** 00, the registry's id of the schema (4 bytes, big endian), body: where transport.registry is set. */
+export const CONTENT_TYPE_AVRO_CONFLUENT = 'application/vnd.confluent.avro';

@@ -6,7 +6,7 @@ import { choiceFlag, type Command, countFlag, type Invocation, type Status, text
 import type { FoundLetter, LetterFilter } from '../dead-letters.ts';
 import { createLogger } from '../logging.ts';
 import { type Format, FORMATS, printLine, printResult, printRows } from '../output.ts';
-import { openLog, openReading, type Reading } from '../reading.ts';
+import { openBareLog, openLog, openReading, type Reading } from '../reading.ts';
 import { topicName } from '../topics.ts';
 
 export const command: Command = {
@@ -69,7 +69,9 @@ async function run(invocation: Invocation): Promise<Status> {
   const lake = await lakeOf(invocation);
   const logger = createLogger(invocation.config);
   try {
-    const log = await openLog(invocation.config, lake?.logFile ?? null, logger);
+    // A payload is written as it lies there, whatever its framing.
+    const open = isPayload ? openBareLog : openLog;
+    const log = await open(invocation.config, lake?.logFile ?? null, logger);
     try {
       const given = { invocation, log, lake, filter, format };
       if (isPayload) return await payload(given, letter, file);

@@ -11,14 +11,18 @@ function canonical(json: AvroJson, namespace: string): string {
   if (typeof json === 'string') {
     return JSON.stringify(PRIMITIVES.has(json) || json.includes('.') ? json : qualified(json, namespace));
   }
-  const type = json['type'] as string;
+  if (Array.isArray(json)) return `[${json.map((branch) => canonical(branch as AvroJson, namespace)).join(',')}]`;
+  const type = json['type'] as string | AvroJson;
+  // A field or item that is written as {"type": {...}}.
+  if (typeof type !== 'string') return canonical(type, namespace);
   if (PRIMITIVES.has(type)) return JSON.stringify(type);
+  if (type === 'map') return `{"type":"map","values":${canonical(json['values'] as AvroJson, namespace)}}`;
   if (type === 'array') return `{"type":"array","items":${canonical(json['items'] as AvroJson, namespace)}}`;
   const inner = (json['namespace'] as string | undefined) ?? namespace;
   const head = `{"name":${JSON.stringify(qualified(json['name'] as string, inner))},"type":"${type}"`;
   if (type === 'enum') return `${head},"symbols":${JSON.stringify(json['symbols'])}}`;
   if (type === 'fixed') return `${head},"size":${String(json['size'])}}`;
-  if (type !== 'record') throw new Error(`${type} is not known to the generator`);
+  if (type !== 'record') throw new Error(`${type} is no type of Avro`);
   const fields = (json['fields'] as { readonly name: string; readonly type: AvroJson }[]).map(
     (field) => `{"name":${JSON.stringify(field.name)},"type":${canonical(field.type, inner)}}`,
   );
