@@ -1,13 +1,15 @@
 /**
  * Ring -> columns -> batches -> raw log. A batch is the records of a stretch of the ring, so its numbers follow from the
  * ring alone. What is read is released there once it and everything before it is durable, so a full log backs up into
- * the ring; and where the ring is pinned, the plan of every batch is beside it before the batch is sent.
+ * the ring; and where the ring is pinned, the plan of every batch is beside it before the batch is sent. Only where there is
+ * no spool, or no room in it, does the ring give room for what memory alone then holds.
  */
 import { RAW_MESSAGE_BYTES_MAX } from '../contract/limits.ts';
 import { CapturedColumns, NO_OWNER, rowsUpTo } from './captured-columns.ts';
-import { BatchStream, lossesFlows, numbersOf, streamOf, type SealedBatch } from './batch.ts';
+import { BatchStream, numbersOf, streamOf, type SealedBatch } from './batch.ts';
 import { coarsen } from './coarsen.ts';
 import { decodeRing, type ListenEvent } from './decode.ts';
+import { FlowAccounts } from './flow-accounts.ts';
 import type { SourceStart } from './flow-source.ts';
 import type { HostSnapshot } from './host-view.ts';
 import { Method, type Loss } from '../schemas/generated/common.ts';
@@ -31,10 +33,8 @@ const READ_BYTES = 256 * 1024;
 const ROWS_WAITING_MAX = 16_384;
 /** Messages of batches that wait for the log, where the options do not say. */
 const MESSAGES_BYTES_MAX: number = 8 * 1024 * 1024;
-/** Fuller than this, the ring gets room back for what is not yet durable: that is then in memory only. */
+/** Fuller than this, batches are sealed at any age; without a spool the ring gets room back for what is in memory only. */
 const RING_SHARE_MAX = 3 / 4;
-/** The same where there is a spool, which takes some milliseconds to be durable. */
-const RING_SHARE_SPOOLED_MAX = 15 / 16;
 /** Fuller than this, what waits for the log goes to the spool. */
 const RING_SHARE_PRESSED = 1 / 2;
 /** Rows of merged edges that are kept; the rest of what there is no room for is dropped. */
@@ -55,9 +55,11 @@ export interface FlowPipelineParts {
 export class FlowPipeline {
   readonly #options: SidecarOptions;
   readonly #clock: WallClock;
-  readonly #partition: number;
   readonly #sender: Sender;
-  readonly #stream: BatchStream;
+  readonly #ringId: string;
+  #partition: number;
+  #turn: number;
+  #stream: BatchStream;
   readonly #buffer = new Uint8Array(READ_BYTES);
   readonly #columns = new CapturedColumns(2048);
   readonly #memory = new PairMemory();
@@ -67,6 +69,7 @@ export class FlowPipeline {
   readonly #misses: RecursionMisses;
   readonly #refused = new RefusedRecords();
   readonly #sent = new Unacknowledged();
+  readonly #accounts: FlowAccounts;
   #owners: OwnerTable;
   #sockets: LocalSockets | null = null;
   #snapshot: HostSnapshot | null = null;
@@ -79,11 +82,10 @@ export class FlowPipeline {
   /** Rows at the front whose records the ring no longer has. */
   #loose = 0;
   #lossesSinceMs: number | null = null;
-  #held = 0;
-  #planning: boolean;
 
   constructor({ options, start, partition, plan, sender, nowMs }: FlowPipelineParts) {
     this.#options = options;
+    this.#accounts = new FlowAccounts(options.meter);
     this.#misses = new RecursionMisses(options.meter);
     this.#clock = new WallClock(options.source, start, options.logger);
     this.#partition = partition;
@@ -96,10 +98,14 @@ export class FlowPipeline {
       nowMs * 1000,
       this.#told + dropsIn(plan?.batches.flatMap((batch) => batch.losses) ?? []),
     );
-    this.#planning = true;
-    const { cluster, network, node } = options;
-    const identity = { cluster, network, node, stream: streamOf(start.ringId, partition) };
-    this.#stream = new BatchStream(identity, RAW_MESSAGE_BYTES_MAX, plan ?? undefined);
+    this.#ringId = start.ringId;
+    this.#turn = plan?.turn ?? 0;
+    this.#stream = this.#beginStream(plan ?? undefined);
+  }
+
+  /** Of the raw topic, where the stream goes. */
+  get partition(): number {
+    return this.#partition;
   }
 
   /** Take what the last scan saw of this machine. */
@@ -141,7 +147,7 @@ export class FlowPipeline {
     } while (!drained && this.#columns.length < ROWS_WAITING_MAX);
     const counters = this.#options.source.counters();
     this.#misses.observe(counters);
-    this.#count(this.#losses.observe(counters, nowMs * 1000));
+    this.#accounts.in(this.#losses.observe(counters, nowMs * 1000));
     if (this.#losses.flows > 0) this.#lossesSinceMs ??= nowMs;
     if (this.#columns.length === 0 && this.#refused.length === 0 && this.#sealedTo < this.#readTo) {
       this.#sealedTo = this.#readTo;
@@ -174,27 +180,32 @@ export class FlowPipeline {
     }
   }
 
-  /** The end of the stream: everything that is here, and always a last batch with the total. No plan from here on. */
+  /** The end of the stream: everything that is here, and always a last batch with the total. */
   finish(nowMs: number): void {
-    this.#planning = false;
     do {
       this.#seal(Math.min(this.#columns.length, this.#options.batchFlows), nowMs);
     } while (!this.isSealed);
   }
 
+  /** After `finish`, when nothing waits for the log: what the ring brings from here on is a new stream, to there. */
+  moveTo(partition: number): void {
+    this.#partition = partition;
+    this.#turn++;
+    this.#stream = this.#beginStream();
+    this.#settle();
+  }
+
   /** The sender's word that the oldest `count` batches are durable. */
   acknowledged(count: number): void {
-    const { meter } = this.#options;
-    for (const { first, next, losses } of this.#sent.take(count)) {
-      meter.add('weir_sidecar_batches_total', 1);
-      meter.add('weir_sidecar_flows_out_total', next - first - lossesFlows(losses));
-      for (const { reason, flows, intentional } of losses) {
-        meter.add('weir_sidecar_flows_dropped_total', flows, { reason, intentional: String(intentional) });
-      }
-      this.#held -= next - first;
-    }
+    for (const batch of this.#sent.take(count)) this.#accounts.out(batch);
     this.#settle();
     this.#gauges((this.#options.eventClock ?? this.#options.clock).nowMs());
+  }
+
+  #beginStream(from?: { readonly seq: number; readonly next: number }): BatchStream {
+    const { cluster, network, node } = this.#options;
+    const stream = streamOf(this.#ringId, this.#partition, this.#turn);
+    return new BatchStream({ cluster, network, node, stream }, RAW_MESSAGE_BYTES_MAX, from);
   }
 
   get #mayHold(): boolean {
@@ -222,7 +233,7 @@ export class FlowPipeline {
       const context = { code: 'WEIR_SIDECAR_RECORD_INVALID', records: refused.length };
       this.#options.logger.warn(context, 'ring records refused');
     }
-    this.#count(decoded.rows - seen + refused.length);
+    this.#accounts.in(decoded.rows - seen + refused.length);
     return true;
   }
 
@@ -266,21 +277,21 @@ export class FlowPipeline {
   }
 
   /**
-   * The log does not keep up and the ring fills: first its room for batches that are then in memory only, then, when
-   * memory has no room for more, rows of one edge become one, and what finds no room even so is dropped. A process that
-   * is killed now loses what only memory had: the flow numbers that nobody brings tell of it.
+   * The log does not keep up and the ring fills. While the spool takes what waits, the ring keeps its room until that is
+   * durable. Else: first its room for batches that are then in memory only, then, when memory has no room for more, rows of
+   * one edge become one, and what finds no room even so is dropped. A process that is killed now loses what only memory had:
+   * the flow numbers that nobody brings tell of it.
    */
   #relieve(nowMs: number): void {
     const { source, batchFlows } = this.#options;
-    const shareMax = this.#sender.canSpool ? RING_SHARE_SPOOLED_MAX : RING_SHARE_MAX;
-    const isFull = (): boolean => (source.backlog?.() ?? 0) > shareMax;
-    while (isFull()) {
-      if (this.#sent.inRing > 0) {
+    while ((source.backlog?.() ?? 0) > RING_SHARE_MAX) {
+      const spools = this.#sender.canSpool;
+      if (this.#sent.inRing > 0 && !spools) {
         this.#sent.letGo();
         this.#settle();
       } else if (this.#columns.length > 0 && this.#mayHold) {
         this.#seal(Math.min(this.#columns.length, batchFlows), nowMs);
-      } else if (this.#columns.length > this.#loose) {
+      } else if (this.#columns.length > this.#loose && !spools) {
         this.#coarsen(nowMs);
       } else return;
     }
@@ -308,7 +319,7 @@ export class FlowPipeline {
     this.#attribute(found);
     const all = withInvalid(losses, missing, nowMs * 1000);
     const batch = this.#stream.sealPlanned(this.#columns, found, all, this.#owners, nowMs * 1000);
-    this.#count(batch.next - batch.first - found - told);
+    this.#accounts.in(batch.next - batch.first - found - told);
     this.#send(batch, begin, end);
   }
 
@@ -351,12 +362,13 @@ export class FlowPipeline {
     const loose = numbersOf(this.#columns, this.#loose) + this.#losses.overload;
     const plan = this.#sent.plan({
       partition: this.#partition,
+      turn: this.#turn,
       seq: this.#stream.seq,
       next: this.#stream.next + loose + this.#refused.countUpTo(this.#sealedTo),
       position: this.#sealedTo,
       told: this.#told,
     });
-    if (this.#planning) source.pinned?.writeJournal(encodePlan(plan));
+    source.pinned?.writeJournal(encodePlan(plan));
     const position = Math.min(plan.position, this.#readTo);
     if (position <= this.#releasedTo) return;
     source.release(position);
@@ -376,18 +388,9 @@ export class FlowPipeline {
     if (this.#snapshot !== null) this.see(this.#snapshot);
   }
 
-  /** Flow numbers that came in. */
-  #count(flows: number): void {
-    if (flows === 0) return;
-    this.#held += flows;
-    this.#options.meter.add('weir_sidecar_flows_in_total', flows);
-  }
-
   #gauges(nowMs: number): void {
-    const { meter } = this.#options;
     const oldestUs = this.#sent.oldestUs ?? (this.#columns.length > 0 ? this.#columns.endUs[0]! : Infinity);
-    meter.set('weir_sidecar_flows_held', this.#held);
-    meter.set('weir_sidecar_lag_seconds', Number.isFinite(oldestUs) ? Math.max(0, nowMs / 1000 - oldestUs / 1e6) : 0);
+    this.#accounts.show(nowMs, oldestUs);
   }
 }
 

@@ -64,8 +64,11 @@ export interface FlowSource {
   reportOpen(): Promise<void>;
   /** A recording is at its end and everything was read; never true for a kernel. */
   readonly ended: boolean;
-  /** Make no more records; what the ring holds can still be read, and counters stand still. Idempotent. */
+  /**
+   * Make no more records; what the ring holds can still be read, and counters stand still. A pinned ring and its page
+   * stay: a next process finds them, with no more to come. Idempotent.
+   */
   detach(): Promise<void>;
-  /** Give everything back; implies `detach`. Idempotent. */
+  /** Give everything back, what is pinned too; implies `detach`. Idempotent. */
   stop(): Promise<void>;
 }

@@ -25,6 +25,8 @@ export interface SidecarOptions {
   readonly ownershipTopic: string;
   /** Of the raw topic. Default: where Kafka's partitioner puts the key cluster/node. */
   readonly partition?: number;
+  /** How often the partitions of the raw topic are looked at; default 30 s. */
+  readonly partitionsMs?: number;
   /** Rows of a batch at most. */
   readonly batchFlows: number;
   /** A row waits at most this long for its batch. */

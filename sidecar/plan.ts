@@ -3,8 +3,8 @@
  * beside the pinned ring before a batch is sent, so that the next process sends the same flows under the same numbers,
  * however it words them. Pure.
  *
- * Layout, little-endian doubles: version, partition, seq, next, position, told, batches;
- * a batch: end, rows, losses; a loss: kind, flows, from, to.
+ * Layout, little-endian doubles: version, partition, turn, seq, next, position, told, batches;
+ * a batch: end, rows, losses; a loss: kind, flows, from, to. Version 1 had no turn: it was 0.
  */
 import { WeirError } from '../contract/errors.ts';
 import type { Loss } from '../schemas/generated/common.ts';
@@ -19,6 +19,8 @@ export interface PlannedBatch {
 
 export interface Plan {
   readonly partition: number;
+  /** Streams of this ring before this one: each went to another partition. */
+  readonly turn: number;
   /** Of the first batch here, or of the next one to come. */
   readonly seq: number;
   /** Flow numbers given out before it. */
@@ -33,8 +35,8 @@ export interface Plan {
 /** Unacknowledged batches that the page beside the ring has room for. */
 export const PLAN_BATCHES_MAX = 32;
 
-const VERSION = 1;
-const HEAD_WORDS = 7;
+const VERSION = 2;
+const HEAD_WORDS = 8;
 const BATCH_WORDS = 3;
 const LOSS_WORDS = 4;
 /** What a sidecar tells of; the position is the number on the page. */
@@ -49,7 +51,8 @@ export const PLAN_BYTES_MAX: number =
   8 * (HEAD_WORDS + PLAN_BATCHES_MAX * (BATCH_WORDS + LOSS_KINDS.length * LOSS_WORDS));
 
 export function encodePlan(plan: Plan): Uint8Array {
-  const words: number[] = [VERSION, plan.partition, plan.seq, plan.next, plan.position, plan.told, plan.batches.length];
+  const { partition, turn, seq, next, position, told } = plan;
+  const words: number[] = [VERSION, partition, turn, seq, next, position, told, plan.batches.length];
   for (const { end, rows, losses } of plan.batches) {
     words.push(end, rows, losses.length);
     for (const loss of losses) {
@@ -76,15 +79,17 @@ export function decodePlan(bytes: Uint8Array): Plan | null {
     if (word < 0 || !Number.isFinite(word)) throw damaged();
     return word;
   };
-  if (take() !== VERSION) throw damaged();
-  const [partition, seq, next, position, told, count] = [take(), take(), take(), take(), take(), take()];
+  const version = take();
+  if (version !== 1 && version !== VERSION) throw damaged();
+  const [partition, turn] = [take(), version === 1 ? 0 : take()];
+  const [seq, next, position, told, count] = [take(), take(), take(), take(), take()];
   const batches: PlannedBatch[] = [];
   while (batches.length < count) {
     const [end, rows, losses] = [take(), take(), take()];
     batches.push({ end, rows, losses: Array.from({ length: Math.min(losses, LOSS_KINDS.length) }, () => loss(take)) });
   }
   if (at !== bytes.length) throw damaged();
-  return { partition, seq, next, position, told, batches };
+  return { partition, turn, seq, next, position, told, batches };
 }
 
 function loss(take: () => number): Loss {

@@ -4,15 +4,16 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../contract/clock.ts';
-import { fromUnknown, WeirError } from '../contract/errors.ts';
+import { fromUnknown, type WeirError } from '../contract/errors.ts';
 import { OWNERSHIP_MESSAGE_BYTES_MAX } from '../contract/limits.ts';
 import type { Stage } from '../contract/stage.ts';
 import { ClaimPipeline } from './claim-pipeline.ts';
 import type { ListenEvent } from './decode.ts';
 import { FlowPipeline, RAW_REQUEST_BYTES_MAX } from './flow-pipeline.ts';
+import { HomePartition } from './home-partition.ts';
 import type { SidecarOptions } from './options.ts';
 import { partitionOf } from './partition.ts';
-import { decodePlan, type Plan } from './plan.ts';
+import { decodePlan } from './plan.ts';
 import { scanPauseMs } from './scan-pace.ts';
 import { Sender } from './sender.ts';
 import { Spool } from './spool.ts';
@@ -23,6 +24,8 @@ const LISTEN_SCAN_MS = 50;
 const STOP_MS = 10_000;
 /** How long a stopping sidecar waits for an acknowledgement before it reads again. */
 const DELIVER_MS = 100;
+/** How long the ring is not read while a stream ends for another. */
+const MOVE_MS = 2000;
 
 /** Claims first, then capture: resolves once the kernel (or the playback) is read. Errors: WEIR_TRANSPORT_*, WEIR_SIDECAR_*. */
 export async function startSidecar(options: SidecarOptions): Promise<Stage> {
@@ -40,7 +43,6 @@ class Sidecar implements Stage {
   readonly done: Promise<void>;
   readonly #options: SidecarOptions;
   readonly #clock: Clock;
-  readonly #rawPartitions: number;
   readonly #ownership: Sender;
   readonly #claims: ClaimPipeline;
   readonly #stopping = new AbortController();
@@ -55,17 +57,18 @@ class Sidecar implements Stage {
   #nextReportMs = 0;
   /** From here on what waits for the log goes to the spool: the sidecar is stopping. */
   #spoolFromMs = Infinity;
+  readonly #home: HomePartition;
 
   constructor(options: SidecarOptions, rawPartitions: number, ownershipPartition: number) {
     this.#options = options;
     this.#clock = options.eventClock ?? options.clock;
-    this.#rawPartitions = rawPartitions;
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
     // Nobody may be looking at it yet when it fails.
     this.done.catch(() => undefined);
     const { log, clock, logger } = options;
+    this.#home = new HomePartition(options, rawPartitions);
     this.#ownership = new Sender({
       log,
       clock,
@@ -87,7 +90,7 @@ class Sidecar implements Stage {
       const nowMs = this.#clock.nowMs();
       const plan =
         source.pinned === undefined || source.pinned === null ? null : decodePlan(source.pinned.readJournal());
-      const partition = this.#partitionOf(plan);
+      const partition = this.#home.firstOf(plan);
       const { spool } = this.#options;
       const sender = this.#rawSender(partition, spool === undefined ? null : await Spool.open(spool));
       const flows = new FlowPipeline({ options: this.#options, start, partition, plan, sender, nowMs });
@@ -106,15 +109,6 @@ class Sidecar implements Stage {
       await this.#letGo();
       throw cause;
     }
-  }
-
-  /** A stream keeps its partition, also where others were added since. */
-  #partitionOf(plan: Plan | null): number {
-    const { cluster, node, rawTopic, partition } = this.#options;
-    if (plan === null) return partition ?? partitionOf(`${cluster}/${node}`, this.#rawPartitions);
-    if (plan.partition < this.#rawPartitions) return plan.partition;
-    const message = `${rawTopic} has ${this.#rawPartitions} partitions, the pinned ring's stream goes to number ${plan.partition}`;
-    throw new WeirError('WEIR_TRANSPORT_TOPIC_MISMATCH', `${message}; weir sidecar --detach gives it up`);
   }
 
   #rawSender(partition: number, spool: Spool | null): Sender {
@@ -149,7 +143,7 @@ class Sidecar implements Stage {
     let delivered = false;
     try {
       while (!this.#stopping.signal.aborted && !this.#options.source.ended) {
-        await this.#turn(flows);
+        await this.#turn(flows, raw);
         // A playback waits for the log, so that its batches do not depend on how fast that was.
         if (this.#options.source.kind === 'recording') await Promise.all([raw.idle(), this.#ownership.idle()]);
         await this.#clock.sleep(this.#options.ringPollMs, this.#stopping.signal);
@@ -167,11 +161,12 @@ class Sidecar implements Stage {
     }
   }
 
-  async #turn(flows: FlowPipeline): Promise<void> {
+  async #turn(flows: FlowPipeline, raw: Sender): Promise<void> {
     const byUs = flows.lookAtClock(this.#clock.nowMs());
     if (byUs !== 0) this.#clockSet(byUs);
     this.#read(flows);
     if (this.#scanDue()) await this.#scan(flows);
+    if (this.#home.isElsewhere(flows.partition)) await this.#move(flows, raw);
     const nowMs = this.#clock.nowMs();
     if (nowMs >= this.#nextReportMs) {
       this.#nextReportMs = nowMs + this.#options.intervalMs;
@@ -179,6 +174,26 @@ class Sidecar implements Stage {
     }
     this.#claims.speak(nowMs, this.#drainedUs);
     flows.flush(nowMs);
+  }
+
+  /**
+   * Partitions were added and the key goes elsewhere: the stream ends with its total, and another begins there. A log that
+   * is away meanwhile stops nothing: the stream goes on, and the next look tries again.
+   */
+  async #move(flows: FlowPipeline, raw: Sender): Promise<void> {
+    const { clock, logger } = this.#options;
+    const untilMs = clock.nowMs() + MOVE_MS;
+    this.#home.tried();
+    do flows.flushAll(this.#clock.nowMs());
+    while (!((await raw.drained(DELIVER_MS)) && flows.isSealed) && clock.nowMs() < untilMs && raw.failure === null);
+    if (!flows.isSealed || raw.waiting > 0) return;
+    flows.finish(this.#clock.nowMs());
+    if (!(await raw.drained(Math.max(0, untilMs - clock.nowMs())))) return;
+    const from = flows.partition;
+    const to = this.#home.partition;
+    raw.moveTo(to);
+    flows.moveTo(to);
+    logger.info({ from, to }, 'partitions were added: this stream ends, and a new one begins');
   }
 
   /** Claims are said anew at once, everything else goes on at its own pace. */
@@ -241,7 +256,8 @@ class Sidecar implements Stage {
 
   /**
    * What was captured is delivered: the open connections' last report, the ring's rest, a last look, goodbye. A pinned
-   * ring is taken down only when the log has what it held; false: the log is away, and the ring stays for a next process.
+   * ring is taken down when the log has what it held, the total included; false: it stays for a next process, and goes on
+   * recording where not even the first look found the log.
    */
   async #finish(flows: FlowPipeline, raw: Sender): Promise<boolean> {
     const { source, host, clock, logger } = this.#options;
@@ -254,22 +270,33 @@ class Sidecar implements Stage {
     }
     if (host.snapshotReady !== false) await this.#scan(flows);
     const pinned = source.pinned !== undefined && source.pinned !== null;
-    if (pinned && !(await this.#deliver(flows, raw, clock.nowMs() + STOP_MS / 2))) {
-      this.#claims.goodbye(this.#clock.nowMs(), this.#drainedUs);
-      logger.warn({ batches: raw.waiting }, 'stopped with the log away: the pinned ring goes on, for the next sidecar');
-      return false;
-    }
+    const isWhole = pinned ? await this.#empty(flows, raw) : await this.#readRest(flows, raw, untilMs);
+    if (isWhole) flows.finish(this.#clock.nowMs());
+    this.#claims.goodbye(this.#clock.nowMs(), this.#drainedUs);
+    const sent = await raw.drained(Math.max(0, untilMs - clock.nowMs()));
+    const said = await this.#ownership.drained(Math.max(0, untilMs - clock.nowMs()));
+    const isOver = !pinned || (isWhole && sent);
+    const waiting = { batches: raw.waiting, claims: this.#ownership.waiting };
+    if (!isOver) logger.warn(waiting, 'stopped with the log away: the pinned ring stays, for the next sidecar');
+    else if (!sent || !said) logger.error(waiting, 'stopped with the log away');
+    return isOver;
+  }
+
+  /** What a pinned ring holds, and after the last record what came meanwhile. False: not all of it is durable. */
+  async #empty(flows: FlowPipeline, raw: Sender): Promise<boolean> {
+    const { source, clock } = this.#options;
+    if (!(await this.#deliver(flows, raw, clock.nowMs() + STOP_MS / 2))) return false;
+    await source.detach();
+    return this.#deliver(flows, raw, clock.nowMs() + STOP_MS / 2);
+  }
+
+  /** A ring that ends with this process: read it to its end, as far as time allows. */
+  async #readRest(flows: FlowPipeline, raw: Sender, untilMs: number): Promise<boolean> {
+    const { source, clock } = this.#options;
     await source.detach();
     while (!this.#read(flows) && clock.nowMs() < untilMs && raw.failure === null) {
       flows.flush(this.#clock.nowMs());
       await clock.sleep(10);
-    }
-    flows.finish(this.#clock.nowMs());
-    this.#claims.goodbye(this.#clock.nowMs(), this.#drainedUs);
-    const sent = await raw.drained(Math.max(0, untilMs - clock.nowMs()));
-    const said = await this.#ownership.drained(Math.max(0, untilMs - clock.nowMs()));
-    if (!sent || !said) {
-      logger.error({ batches: raw.waiting, claims: this.#ownership.waiting }, 'stopped with the log away');
     }
     return true;
   }

@@ -36,7 +36,10 @@ export class Sender {
   readonly #options: SenderOptions;
   readonly #queue: OutgoingMessage[] = [];
   readonly #abort = new AbortController();
+  #partition: number;
   #running: Promise<void> | null = null;
+  /** The spool's disk failed last: until it takes something again, memory holds what waits. */
+  #spoolFailed = false;
   /** Counts the times that what waited went to the spool. */
   #moved = 0;
   #failure: WeirError | null = null;
@@ -44,11 +47,19 @@ export class Sender {
 
   constructor(options: SenderOptions) {
     this.#options = options;
+    this.#partition = options.partition;
   }
 
-  /** The spool would take a message of any size. */
+  /** The spool takes a message of any size. */
   get canSpool(): boolean {
+    if (this.#spoolFailed) return false;
     return this.#options.spool?.hasRoom(this.#options.requestBytesMax) ?? false;
+  }
+
+  /** What is enqueued from now on goes there; what waits in the spool keeps its own. Only while nothing waits here. */
+  moveTo(partition: number): void {
+    if (this.#queue.length > 0) throw new RangeError(`${this.#queue.length} messages wait for the old partition`);
+    this.#partition = partition;
   }
 
   /** Messages not yet acknowledged. */
@@ -99,7 +110,7 @@ export class Sender {
   }
 
   async #run(): Promise<void> {
-    const { partition, spool } = this.#options;
+    const { spool } = this.#options;
     while (this.#failure === null && !this.#abort.signal.aborted) {
       if (spool !== undefined && spool !== null && !spool.isEmpty) {
         await this.#sendSpooled(spool);
@@ -108,7 +119,7 @@ export class Sender {
       if (this.#queue.length === 0) break;
       const count = this.#requestLength();
       const from = this.#moved;
-      if (!(await this.#send(partition, this.#queue.slice(0, count))) || this.#moved !== from) continue;
+      if (!(await this.#send(this.#partition, this.#queue.slice(0, count))) || this.#moved !== from) continue;
       this.#queue.splice(0, count);
       this.#options.acknowledged(count);
     }
@@ -137,15 +148,26 @@ export class Sender {
 
   /** What waits goes to the spool, as far as there is room. */
   async #spool(): Promise<void> {
-    const { partition, spool, logger } = this.#options;
+    const { spool, logger } = this.#options;
     if (spool === undefined || spool === null || this.#queue.length === 0) return;
     const wasEmpty = spool.isEmpty;
-    const count = (await this.#tryLocal(() => spool.append(partition, [...this.#queue]))) ?? 0;
+    const count = (await this.#tryLocal(() => this.#append(spool))) ?? 0;
     if (count === 0) return;
     if (wasEmpty) logger.warn({ batches: count }, 'the log is away: batches wait in the spool');
     this.#moved++;
     this.#queue.splice(0, count);
     this.#options.acknowledged(count);
+  }
+
+  async #append(spool: Spool): Promise<number> {
+    // Known before the pause that follows: the ring may not wait for a disk that takes nothing.
+    const failed = (cause: unknown): never => {
+      this.#spoolFailed = true;
+      throw cause;
+    };
+    const count = await spool.append(this.#partition, [...this.#queue]).catch(failed);
+    this.#spoolFailed = false;
+    return count;
   }
 
   /** Wait for `work`; meanwhile, where the ring fills, spool. */

@@ -20,7 +20,7 @@ export interface SentBatch {
 }
 
 /** What comes after the last batch. */
-export type StreamEnd = Pick<Plan, 'partition' | 'seq' | 'next' | 'position' | 'told'>;
+export type StreamEnd = Omit<Plan, 'batches'>;
 
 export class Unacknowledged {
   #batches: SentBatch[] = [];
@@ -76,6 +76,6 @@ export class Unacknowledged {
     const oldest = held[0];
     if (oldest === undefined) return { ...end, batches };
     const { seq, first, begin, toldBefore } = oldest;
-    return { partition: end.partition, seq, next: first, position: begin, told: toldBefore, batches };
+    return { ...end, seq, next: first, position: begin, told: toldBefore, batches };
   }
 }

@@ -163,6 +163,20 @@ function cutWhen(isCut: () => boolean, log: Log): Log {
   });
 }
 
+/** A log that takes nothing while its disk is full. */
+function failWhen(isFull: () => boolean, log: Log): Log {
+  return new Proxy(log, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== 'function') return member;
+      return (...given: unknown[]): unknown => {
+        if (name === 'produce' && isFull()) throw new WeirError('WEIR_TRANSPORT_UNAVAILABLE', 'disk full');
+        return Reflect.apply(member, target, given);
+      };
+    },
+  });
+}
+
 /** A spool on disk, in a folder of the test's own; `isCut` ends the process that opened it. */
 async function withSpool(
   bytesMax: number,
@@ -202,7 +216,7 @@ test('with a spool everything waits there whole, and comes first when the log is
   });
 });
 
-test('what was spooled outlives kill -9 and is sent before the plan of the ring; what only memory held is told', async () => {
+test('kill -9 with a spool: the ring keeps what the spool has not, the spool comes first, and nothing is missing', async () => {
   await withSpool(64 << 20, async (open) => {
     const world = new World();
     for (let life = 0; life < 3; life++) {
@@ -220,11 +234,32 @@ test('what was spooled outlives kill -9 and is sent before the plan of the ring;
     await systemClock.sleep(500);
     await last.stage.stop();
     const folded = world.fold();
-    assert.equal(folded.flows + folded.missing + (folded.lost['ring_full'] ?? 0), 9300);
-    // Three lives, each with at most its memory (100,000 bytes, a row is some 100) when it ended.
-    assert.ok(folded.missing < 3 * 1000, `${folded.missing} missing`);
-    assert.ok(folded.flows > 6000);
+    assert.equal(folded.missing, 0);
+    assert.equal(folded.flows + (folded.lost['ring_full'] ?? 0), 9300);
+    assert.ok(folded.flows > 8000);
     assert.equal(folded.lost['ring_full'] ?? 0, world.ring.dropped);
+    assert.equal(countOf(folded, Report.merged), 0);
+  });
+});
+
+test('a spool whose disk fails is none: memory holds, then rows are merged, and it goes on when the disk is back', async () => {
+  await withSpool(64 << 20, async (open) => {
+    const world = new World();
+    let isBroken = true;
+    const { log, bytesMax } = await open();
+    const failing = failWhen(() => isBroken, log);
+    const { stage } = await world.start({ spool: { log: failing, bytesMax }, messagesBytesMax: 100_000 });
+    await world.emit(6000, 50);
+    isBroken = false;
+    await world.emit(3000, 50);
+    world.away = false;
+    await systemClock.sleep(500);
+    await stage.stop();
+    const folded = world.fold();
+    assert.ok(countOf(folded, Report.merged) > 0 && countOf(folded, Report.final) > 2000);
+    assert.deepEqual([folded.missing, folded.flows + (folded.lost['ring_full'] ?? 0)], [0, 9000]);
+    assert.ok(world.ring.dropped < 1000, `${world.ring.dropped} dropped`);
+    assert.equal(sentBytes(folded), folded.flows * BYTES);
   });
 });
 

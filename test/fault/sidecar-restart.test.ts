@@ -8,7 +8,9 @@ import { systemClock } from '../../contract/clock.ts';
 import { silentLogger } from '../../contract/log.ts';
 import { silentMeter } from '../../contract/meter.ts';
 import type { Stage } from '../../contract/stage.ts';
+import type { SidecarOptions } from '../../sidecar/options.ts';
 import { partitionOf } from '../../sidecar/partition.ts';
+import { decodePlan } from '../../sidecar/plan.ts';
 import { startSidecar } from '../../sidecar/run.ts';
 import type { Message } from '../../transport/log.ts';
 import { FakeHost, FakeRing, FakeSource, namespaceOf } from '../fixtures/fake-machine.ts';
@@ -64,8 +66,14 @@ class World {
     }
   }
 
+  /** Partitions are added; what the log holds stays. */
+  grow(partitions: number): void {
+    const { partitions: there } = this.broker.topic(RAW);
+    while (there.length < partitions) there.push({ start: 0, end: 0, messages: [] });
+  }
+
   /** A sidecar that dies at its `nth` produce request, before the log has it or after. */
-  async live(fault: Fault, nth: number): Promise<Life> {
+  async live(fault: Fault, nth: number, more: Partial<SidecarOptions> = {}): Promise<Life> {
     const source = new FakeSource({}, this.ring, true);
     const dead = new Promise<void>(() => undefined);
     const met = Promise.withResolvers<void>();
@@ -84,7 +92,7 @@ class World {
     const options = { batchFlows: 40, batchAgeMs: 20, intervalMs: 60_000, heartbeatMs: 60_000, scanMs: 60_000 };
     const names = { cluster: 'test', network: 'test', node: 'node-a', rawTopic: RAW, ownershipTopic: OWNERSHIP };
     const parts = { clock: systemClock, logger: silentLogger, meter: silentMeter, log, source, host: this.host };
-    const stage = await startSidecar({ ...parts, ...names, ...options, ringPollMs: 2 });
+    const stage = await startSidecar({ ...parts, ...names, ...options, ringPollMs: 2, ...more });
     const kill = (): void => {
       source.killed = true;
       // What is left of it must end with the test; nothing that it does arrives.
@@ -191,3 +199,98 @@ test('a clean stop with the log away leaves the ring to the next process', { tim
   await next.stage.stop();
   assert.deepEqual([world.fold().flows, world.fold().missing], [100, 0]);
 });
+
+for (const fault of ['before send', 'after send'] as const) {
+  for (let nth = 1; nth <= 4; nth++) {
+    test(`killed at request ${nth} of a clean stop (${fault}) nothing is lost, and the total is there`, async () => {
+      const world = new World(1000);
+      const dying = await world.live(fault, nth, { batchAgeMs: 60_000, batchFlows: 30 });
+      world.emit(45);
+      const { source, ring } = { source: dying.source, ring: world.ring };
+      // One more, too late for the last look before the capture ends.
+      const detach = source.detach.bind(source);
+      source.detach = (): Promise<void> => {
+        if (!source.detached) world.emit(5);
+        return detach();
+      };
+      dying.stage.stop().catch(() => undefined);
+      await Promise.race([dying.met, systemClock.sleep(1000)]);
+      dying.kill();
+      const isOver = ring.journal.length === 0;
+      if (isOver) assert.ok(source.stopped, 'the fault was met after the end');
+      else {
+        const last = await world.live('none', 0);
+        await last.stage.stop();
+      }
+      const folded = world.fold();
+      assert.deepEqual([folded.missing, folded.lost, folded.next.size], [0, {}, 1]);
+      assert.deepEqual([folded.flows, [...folded.next.values()]], [ring.made, [ring.made]]);
+      const totals = folded.batches.filter(({ first, next }) => first === next);
+      assert.ok(totals.length > 0, 'an empty batch with the total');
+    });
+  }
+}
+
+/** Partition counts whose hashes of the key differ, the last one again the first's. */
+function counts(): readonly [from: number, more: number, back: number] {
+  const of = (partitions: number): number => partitionOf('test/node-a', partitions);
+  const more = Array.from({ length: 20 }, (_, i) => 3 + i).find((n) => of(n) !== of(2))!;
+  const back = Array.from({ length: 40 }, (_, i) => more + 1 + i).find((n) => of(n) === of(2))!;
+  return [2, more, back];
+}
+
+test('partitions are added: the stream ends with its total and a new one begins where the key goes now, also back again', async () => {
+  const world = new World(1000);
+  const [from, more, back] = counts();
+  const { stage } = await world.live('none', 0, { partitionsMs: 10 });
+  const made: number[] = [];
+  for (const partitions of [from, more, back]) {
+    world.grow(partitions);
+    await systemClock.sleep(250);
+    world.emit(100);
+    made.push(world.ring.made);
+    await systemClock.sleep(80);
+  }
+  await stage.stop();
+  const homes = [from, more, back].map((partitions) => partitionOf('test/node-a', partitions));
+  const folds = homes.map((partition) => foldRaw(world.broker.messages(RAW, partition)));
+  assert.deepEqual(
+    [...folds[0]!.next.entries()],
+    [
+      [`ring0-p${homes[0]}`, 100],
+      [`ring0-p${homes[0]}-2`, 100],
+    ],
+  );
+  assert.deepEqual([...folds[1]!.next.entries()], [[`ring0-p${homes[1]}-1`, 100]]);
+  const folded = world.fold();
+  assert.deepEqual([folded.flows, folded.missing, folded.lost], [300, 0, {}]);
+  assert.equal(new Set(connectionsOf(folded.batches)).size, 300);
+  const totals = folded.batches.filter(({ first, next }) => first === next).map(({ ring }) => ring);
+  assert.equal(new Set(totals).size, 3, 'every stream says its total');
+});
+
+for (const fault of ['before send', 'after send'] as const) {
+  for (let nth = 1; nth <= 5; nth++) {
+    test(`killed at request ${nth} (${fault}) while partitions are added with unacknowledged batches`, async () => {
+      const world = new World(1000);
+      const [, more] = counts();
+      const dying = await world.live(fault, nth, { partitionsMs: 30 });
+      world.emit(50);
+      await systemClock.sleep(25);
+      world.grow(more);
+      world.emit(50);
+      await Promise.race([dying.met, systemClock.sleep(250)]);
+      dying.kill();
+      world.emit(50);
+      const last = await world.live('none', 0, { partitionsMs: 10 });
+      await systemClock.sleep(100);
+      world.emit(50);
+      await systemClock.sleep(40);
+      assert.equal(decodePlan(world.ring.journal)?.partition, partitionOf('test/node-a', more));
+      await last.stage.stop();
+      const folded = world.fold();
+      assert.deepEqual([folded.flows, folded.missing, folded.lost], [200, 0, {}]);
+      assert.equal(new Set(connectionsOf(folded.batches)).size, 200);
+    });
+  }
+}

@@ -15,6 +15,7 @@ const losses = [loss('kernel', 'ring_full', 7), loss('sidecar', 'record_invalid'
 
 const plan: Plan = {
   partition: 3,
+  turn: 1,
   seq: 12,
   next: 9_007_199_254_740_000,
   position: 264_000,
@@ -31,6 +32,13 @@ test('a plan is read as it was written, and an empty page holds none', () => {
   assert.equal(decodePlan(new Uint8Array()), null);
 });
 
+test('a page that was written before streams had turns is read: it was the first', () => {
+  const words = [1, 3, 12, 7, 264_000, 7, 1, 528_000, 1000, 0];
+  const batches = [{ end: 528_000, rows: 1000, losses: [] }];
+  const read = decodePlan(new Uint8Array(Float64Array.from(words).buffer));
+  assert.deepEqual(read, { partition: 3, turn: 0, seq: 12, next: 7, position: 264_000, told: 7, batches });
+});
+
 test('the longest plan fits the page beside the ring', () => {
   const batches = Array.from({ length: PLAN_BATCHES_MAX }, (_, i) => ({ end: i, rows: i, losses }));
   const bytes = encodePlan({ ...plan, batches });
@@ -42,7 +50,7 @@ test('the longest plan fits the page beside the ring', () => {
 test('a page of another version, cut or with anything behind it is refused with what to do', () => {
   const bytes = encodePlan(plan);
   const other = bytes.slice();
-  new DataView(other.buffer).setFloat64(0, 2, true);
+  new DataView(other.buffer).setFloat64(0, 3, true);
   const longer = new Uint8Array(bytes.length + 8);
   longer.set(bytes);
   for (const wrong of [other, bytes.slice(0, -8), bytes.slice(0, 9), longer]) {
