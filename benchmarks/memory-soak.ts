@@ -15,31 +15,12 @@ import { parseArgs } from 'node:util';
 import { parseDuration } from '../contract/units.ts';
 import { Fleet, follow } from '../test/bpf/harness.ts';
 import { ROOT } from './harness.ts';
-import { residentOf } from './process-figures.ts';
+import { CURVE_MS_MIN, curveOf, type Sample, sampleCurve, SLOPE_MB_MINUTE_MAX } from './resident-curve.ts';
 
-const SAMPLE_MS = 5000;
-/** Compiling, caches and the first files are over. */
-const SETTLED_MS = 120_000;
-const SLOPE_MB_MINUTE_MAX = 1;
 const PORT = '8080';
 const ADDRESS = '10.250.0.1';
 
-interface Sample {
-  readonly minutes: number;
-  readonly rssMb: number;
-  readonly anonymousMb: number;
-}
-
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
-
-/** Least squares, MB a minute. */
-function slopeOf(samples: readonly Sample[], of: (sample: Sample) => number): number {
-  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const x = mean(samples.map(({ minutes }) => minutes));
-  const y = mean(samples.map(of));
-  const covariance = mean(samples.map((sample) => (sample.minutes - x) * (of(sample) - y)));
-  return covariance / mean(samples.map(({ minutes }) => (minutes - x) ** 2));
-}
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -72,16 +53,6 @@ async function startRun(
   return { pid: running.pid, ended: running.ended, stop: () => void child.kill('SIGTERM') };
 }
 
-async function sample(pid: number, forMs: number): Promise<readonly Sample[]> {
-  const samples: Sample[] = [];
-  const from = performance.now();
-  for (let due = SAMPLE_MS; due <= forMs; due += SAMPLE_MS) {
-    await sleep(Math.max(0, from + due - performance.now()));
-    samples.push({ minutes: (performance.now() - from) / 60_000, ...residentOf(pid) });
-  }
-  return samples;
-}
-
 async function soak(forMs: number, rate: string): Promise<number> {
   const fleet = new Fleet();
   const folder = await mkdtemp(join(tmpdir(), 'weir-soak-'));
@@ -94,7 +65,7 @@ async function soak(forMs: number, rate: string): Promise<number> {
     const server = fleet.spawn(near, process.execPath, traffic, 'serve', ADDRESS, PORT);
     await server.saw(/ready/);
     const client = fleet.spawn(far, process.execPath, traffic, 'connect', ADDRESS, PORT, rate);
-    const samples = await sample(run.pid, forMs);
+    const samples = await sampleCurve(run.pid, forMs);
     client.child.kill('SIGTERM');
     await client.ended;
     server.child.kill('SIGTERM');
@@ -110,30 +81,22 @@ async function soak(forMs: number, rate: string): Promise<number> {
 }
 
 async function judge(samples: readonly Sample[], connections: number, forMs: number, data: string): Promise<number> {
-  const settled = samples.filter(({ minutes }) => minutes * 60_000 >= Math.min(SETTLED_MS, forMs / 2));
-  const slope = slopeOf(settled, ({ rssMb }) => rssMb);
-  const numbers = (of: (one: Sample) => number): string => samples.map((one) => of(one).toFixed(1)).join(' ');
-  say(`connections ${connections}`);
-  say(`resident MB every ${SAMPLE_MS / 1000} s: ${numbers(({ rssMb }) => rssMb)}`);
-  say(`anonymous MB: ${numbers(({ anonymousMb }) => anonymousMb)}`);
-  say(
-    `slope after minute ${(Math.min(SETTLED_MS, forMs / 2) / 60_000).toFixed(1)}: ${slope.toFixed(2)} MB a minute resident, ` +
-      `${slopeOf(settled, ({ anonymousMb }) => anonymousMb).toFixed(2)} anonymous (goal below ${SLOPE_MB_MINUTE_MAX})`,
-  );
+  const { lines, slopeMb } = curveOf(samples, forMs);
+  for (const line of [`connections ${connections}`, ...lines]) say(line);
   const verify = spawn(process.execPath, [join(ROOT, 'bin', 'weir'), 'verify', '--data', data], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   const [status] = (await once(verify, 'exit')) as [number | null];
-  return slope < SLOPE_MB_MINUTE_MAX && status === 0 && connections > 0 ? 0 : 1;
+  return slopeMb < SLOPE_MB_MINUTE_MAX && status === 0 && connections > 0 ? 0 : 1;
 }
 
 const { values } = parseArgs({
   options: { for: { type: 'string', default: '10m' }, rate: { type: 'string', default: '300' } },
 });
 const forMs = parseDuration(values.for);
-if (forMs === null || forMs < 2 * SAMPLE_MS || !/^\d{1,4}$/.test(values.rate)) {
+if (forMs === null || forMs < CURVE_MS_MIN || !/^\d{1,4}$/.test(values.rate)) {
   process.stderr.write(
-    `--for is a duration of ${(2 * SAMPLE_MS) / 1000}s or more, --rate connections a second below 10000\n`,
+    `--for is a duration of ${CURVE_MS_MIN / 1000}s or more, --rate connections a second below 10000\n`,
   );
   process.exitCode = 2;
 } else process.exitCode = await soak(forMs, values.rate);

@@ -43,4 +43,9 @@ export const soaks = [
     command: ['benchmarks/memory-soak.ts', '--for', '10m'],
     what: 'ten minutes of steady load on weir run: resident memory grows by less than 1 MB a minute after minute 2',
   },
+  {
+    name: 'away',
+    command: ['benchmarks/away-soak.ts', '--for', '10m'],
+    what: 'ten minutes at full input without what comes after a stage: its memory is flat and bounded, and nothing is lost',
+  },
 ];
