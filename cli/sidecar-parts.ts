@@ -89,6 +89,9 @@ export async function endPinned(
 /** Whether an earlier process has left a capture there. */
 export const isPinned = (folder: string): boolean => existsSync(join(folder, 'live'));
 
+/** It has, and detached it before it died: the ring is read to its end, but nothing is recorded any more. */
+export const hasEnded = (folder: string): boolean => isPinned(folder) && !existsSync(join(folder, 'live', 'link_flow'));
+
 /** Batches of `weir run` are on this machine's disk anyway. WEIR_CONFIG_INVALID. */
 export function refuseSpool(config: Config): void {
   if (config['sidecar.spool'] === '') return;

@@ -16,7 +16,8 @@ export interface BpfSourceOptions {
   readonly stateEntries?: number;
   /**
    * A folder on a bpffs (one a node). The capture then outlives a killed process: the kernel goes on recording, and the next
-   * source of this path adopts links, maps, ring and journal, under the same ring id. `detach` and `stop` end it.
+   * source of this path adopts links, maps, ring and journal, under the same ring id. `detach` ends the recording, and `stop`
+   * takes the pins away: what was detached and not stopped is adopted with a ring to be read to its end.
    */
   readonly pinPath?: string;
   /** An optional hook that the kernel refused: what is lost stands in sidecar/capture-probe.ts. */
@@ -84,13 +85,13 @@ class KernelSource implements BpfSource, PinnedRing {
     if (pinPath !== null) requireBpffs(pinPath);
     const addon = loadAddon();
     try {
-      const { handle, adopted, hooks } = addon.load({ cgroupPath, ringBytes, stateEntries, pinPath });
+      const { handle, adopted, ended, hooks } = addon.load({ cgroupPath, ringBytes, stateEntries, pinPath });
       this.#addon = addon;
       this.#handle = handle;
       this.#adopted = adopted;
       this.#walkable = hooks['iter/task_file'] === null;
       for (const [name, why] of Object.entries(hooks)) {
-        if (why !== null) this.#options.onHookMissing?.(name as HookName, why);
+        if (why !== null && !ended) this.#options.onHookMissing?.(name as HookName, why);
       }
     } catch (cause) {
       throw captureError(cause, cgroupPath, lackingHere(), pinPath === null ? null : lockHolder(pinPath));
@@ -172,6 +173,7 @@ class KernelSource implements BpfSource, PinnedRing {
 
   async stop(): Promise<void> {
     await this.detach();
+    if (this.#addon !== null && this.#handle !== null) this.#addon.discard(this.#handle);
     this.#unload();
   }
 

@@ -41,6 +41,8 @@ export interface LoadResult {
   readonly handle: CaptureHandle;
   /** The capture that an earlier process has left pinned: its ring, counters and journal; the sizes asked for do not hold. */
   readonly adopted: boolean;
+  /** It was detached before its process died: its ring is to be read to the end, nothing comes any more. */
+  readonly ended: boolean;
   /** null: it works. */
   readonly hooks: Readonly<Record<HookName, NativeError | null>>;
 }
@@ -75,8 +77,10 @@ export interface CaptureAddon {
   writeJournal(handle: CaptureHandle, bytes: Uint8Array): void;
   /** A copy of the journal; empty when nothing was written. */
   readJournal(handle: CaptureHandle): Buffer;
-  /** No more records; pins are removed. Blocks for an RCU grace period. */
+  /** No more records; ring and journal stay pinned. Blocks for an RCU grace period. */
   detach(handle: CaptureHandle): void;
+  /** Remove the pins, if any: nothing is left to a next process. */
+  discard(handle: CaptureHandle): void;
   /** Idempotent. A walk under way ends first. What is pinned goes on in the kernel. */
   unload(handle: CaptureHandle): void;
   /** End what is pinned in `path` (a folder), read or not, and remove the folder; throws where a process captures into it. */

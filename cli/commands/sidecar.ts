@@ -34,14 +34,17 @@ async function run(invocation: Invocation): Promise<Status> {
   const data = textFlag(invocation, 'data');
   const logFile = data === null ? null : join(openDataFolder(data).log, LOG_FILE);
   const { holdNode, pinFolder } = await import('../sidecar-pin.ts');
-  const { endPinned, isPinned, openMachine, openSpool, startSidecarFrom } = await import('../sidecar-parts.ts');
+  const { endPinned, hasEnded, isPinned, openMachine, openSpool, startSidecarFrom } = await import(
+    '../sidecar-parts.ts'
+  );
   const hold = await holdNode(config);
   try {
     return await runStageProcess(invocation, 'sidecar', logFile, async (parts) => {
       const pin = pinFolder(parts.config, parts.logger);
       const spool = await openSpool(parts.config);
       const more = spool === null ? {} : { spool };
-      if (flags['replace'] === true && pin !== null && isPinned(pin)) await endPinned(parts, pin, more);
+      const isOver = pin !== null && (hasEnded(pin) || (flags['replace'] === true && isPinned(pin)));
+      if (isOver) await endPinned(parts, pin, more);
       const run = await startSidecarFrom(parts, openMachine(parts.config, parts.logger, pin), more);
       return spool === null ? run : { ...run, close: () => spool.log.close() };
     });

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "conntrack-napi.h"
 #include "diag.h"
 #include "pin.h"
 #include "report.h"
@@ -30,10 +31,10 @@ static napi_value hook_report(napi_env env, struct capture *capture)
 	return hooks;
 }
 
-/* load({cgroupPath, ringBytes, stateEntries, pinPath: string | null}) -> {handle, adopted, hooks: {name: null | Error}} */
+/* load({cgroupPath, ringBytes, stateEntries, pinPath: string | null}) -> {handle, adopted, ended, hooks: {name: null | Error}} */
 static napi_value addon_load(napi_env env, napi_callback_info info)
 {
-	napi_value options, result, handle, adopted;
+	napi_value options, result, handle, adopted, ended;
 	struct settings settings;
 	struct failure failure;
 	struct capture *capture;
@@ -61,6 +62,8 @@ static napi_value addon_load(napi_env env, napi_callback_info info)
 	napi_set_named_property(env, result, "hooks", hook_report(env, capture));
 	napi_get_boolean(env, capture->adopted, &adopted);
 	napi_set_named_property(env, result, "adopted", adopted);
+	napi_get_boolean(env, capture->ended, &ended);
+	napi_set_named_property(env, result, "ended", ended);
 	return result;
 }
 
@@ -191,6 +194,17 @@ static napi_value addon_unload(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
+/* discard(handle): the pins go; what the ring holds is readable until unload. */
+static napi_value addon_discard(napi_env env, napi_callback_info info)
+{
+	napi_value argument;
+	struct handle *handle;
+
+	if (take_arguments(env, info, 1, &argument) && take_open_handle(env, argument, &handle) && handle->capture->lock_fd)
+		pin_remove(handle->capture->pin_folder);
+	return NULL;
+}
+
 /* unpin(folder): what is pinned there ends, read or not; throws when a process captures into it. */
 static napi_value addon_unpin(napi_env env, napi_callback_info info)
 {
@@ -287,12 +301,14 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */)
 		{ "readJournal", NULL, addon_read_journal, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "detach", NULL, addon_detach, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "unload", NULL, addon_unload, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "discard", NULL, addon_discard, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "unpin", NULL, addon_unpin, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "listenerDump", NULL, addon_listener_dump, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "clock", NULL, addon_clock, NULL, NULL, NULL, napi_enumerable, NULL },
 	};
 
-	if (napi_define_properties(env, exports, sizeof(functions) / sizeof(functions[0]), functions) != napi_ok)
+	if (napi_define_properties(env, exports, sizeof(functions) / sizeof(functions[0]), functions) != napi_ok ||
+	    !conntrack_exports(env, exports))
 		return NULL;
 	return exports;
 }

@@ -221,7 +221,7 @@ struct capture *capture_open(const struct settings *settings, struct failure *fa
 void capture_detach(struct capture *capture)
 {
 	if (capture->lock_fd)
-		pin_remove(capture->pin_folder);
+		pin_remove_links(capture->pin_folder);
 	for (int i = OBJECTS - 1; i >= 0; i--)
 		object_detach(&capture->object[i]);
 	/* Waits for an RCU grace period: runs that had begun on other CPUs are over. */

@@ -62,6 +62,7 @@ struct capture {
 	/* pins */
 	int lock_fd; /* 0 when the capture is not pinned */
 	bool adopted;
+	bool ended; /* adopted without its links: no more records */
 	char pin_folder[CGROUP_PATH_BYTES];
 };
 
@@ -70,7 +71,7 @@ struct capture {
  * everything is undone, `failure` says why, and NULL is returned.
  */
 struct capture *capture_open(const struct settings *settings, struct failure *failure);
-/* No more records from here on, and none half-made: what the ring holds stays readable. Pins are removed. */
+/* No more records from here on, and none half-made: what the ring holds stays readable, and pinned. */
 void capture_detach(struct capture *capture);
 /* Unload, unmap, free; a capture that is pinned goes on in the kernel. The caller sees to it that no walk is running. */
 void capture_close(struct capture *capture);

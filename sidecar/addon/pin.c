@@ -93,6 +93,17 @@ void pin_remove(const char *folder)
 	remove_set(folder, "live");
 }
 
+/* The first program's first: without it the capture has ended, whatever else is there. */
+void pin_remove_links(const char *folder)
+{
+	char path[PIN_PATH_BYTES];
+
+	for (int i = 0; i < OBJECTS; i++) {
+		snprintf(path, sizeof(path), "%s/live/%s", folder, link_names[i]);
+		unlink(path);
+	}
+}
+
 int pin_give_up(const char *folder)
 {
 	int fd = pin_lock(folder);
@@ -167,7 +178,9 @@ int pin_adopt(struct capture *capture, const char *folder)
 	for (int i = 0; i < OBJECTS; i++) {
 		int err = adopt_object(&capture->object[i], folder, i);
 
-		if (err && i == OBJECT_FLOW)
+		if (err == -ENOENT && i == OBJECT_FLOW)
+			capture->ended = true;
+		else if (err && i == OBJECT_FLOW)
 			return err;
 		if (!err)
 			continue;

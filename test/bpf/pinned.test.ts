@@ -106,6 +106,32 @@ test('a pinned capture has one process at a time, and a clean end begins a new r
   assert.equal(fresh.counters().made, 0);
 });
 
+test('a process that dies after it has detached leaves its ring and its page, and nothing more comes', async () => {
+  const other = await otherCapture('e');
+  await connect(7421, 6);
+  other.child.stdin.write('\n');
+  await other.saw(/read 12/);
+  await connect(7422, 5);
+  other.child.stdin.write('detach\n');
+  await other.saw(/detached/);
+  assert.ok(!readdirSync(join(bpffs, 'e', 'live')).some((name) => name.startsWith('link_')));
+  await killed(other);
+  await connect(7423, 5); // nobody records it
+  const next = pinned('e');
+  await next.start();
+  assert.ok(next.adopted);
+  assert.equal(Buffer.from(next.readJournal()).toString(), '12');
+  await next.reportOpen();
+  assert.equal(drain(next).flows.length, 10);
+  assert.equal(next.counters().made, 22);
+  await next.pinned!.leave();
+  assert.deepEqual(readdirSync(join(bpffs, 'e')), ['live'], 'it stays until somebody stops it');
+  const last = pinned('e');
+  await last.start();
+  await last.stop();
+  assert.deepEqual(readdirSync(join(bpffs, 'e')), []);
+});
+
 test('what a process that died while pinning has left is cleared away', async () => {
   mkdirSync(join(bpffs, 'd'));
   mkdirSync(join(bpffs, 'd', 'new'));

@@ -32,11 +32,12 @@ test('what is no handle of the addon is refused by every function', () => {
     assert.throws(() => call('counters', stranger), ARGUMENT);
     assert.throws(() => call('reportOpen', stranger, 1), ARGUMENT);
     assert.throws(() => call('detach', stranger), ARGUMENT);
+    assert.throws(() => call('discard', stranger), ARGUMENT);
     assert.throws(() => call('readJournal', stranger), ARGUMENT);
     assert.throws(() => call('writeJournal', stranger, Buffer.alloc(8)), ARGUMENT);
     assert.throws(() => call('unload', stranger), ARGUMENT);
   }
-  for (const name of ['read', 'release', 'counters', 'reportOpen', 'detach', 'unload'] as const) {
+  for (const name of ['read', 'release', 'counters', 'reportOpen', 'detach', 'discard', 'unload'] as const) {
     assert.throws(() => call(name), ARGUMENT);
   }
 });
