@@ -31,15 +31,26 @@ function rights(path: string, error: unknown): WeirError {
 function checkMarker(path: string): void {
   let version: unknown;
   try {
-    version = JSON.parse(readFileSync(join(path, MARKER), 'utf8')).version;
+    version = JSON.parse(readFileSync(join(path, MARKER), 'utf8'))?.version;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw rights(path, error);
   }
   if (version === DATA_VERSION) return;
-  const found = version === undefined ? 'has a damaged weir-data.json' : `is of version ${JSON.stringify(version)}`;
-  const message = `the data folder ${path} ${found}, and this Weir reads version ${DATA_VERSION}; name another with --data`;
-  throw new WeirError('WEIR_DATA_VERSION', message, { path });
+  throw new WeirError('WEIR_DATA_VERSION', `the data folder ${path} ${otherVersion(version)}`, { path });
 }
+
+/** There was none before version 1, which is today's: what is not of it is newer, or no marker at all. */
+function otherVersion(version: unknown): string {
+  const another = 'or name another folder with --data';
+  if (!Number.isSafeInteger(version) || (version as number) < DATA_VERSION) {
+    return `has a damaged ${MARKER}; where log and lake in it are Weir's, rm ${MARKER} and start again: it is made anew, ${another}`;
+  }
+  return `is of version ${String(version)}, and this Weir reads version ${DATA_VERSION}; run the newer Weir that wrote it (npx weir --version tells which one is here), ${another}`;
+}
+
+/** A log or a lake without a marker: made by hand, or by stages of their own; the next `run` marks it. */
+const isUnmarked = (path: string): boolean =>
+  existsSync(join(path, 'log', 'weir.sqlite')) || existsSync(join(path, 'lake', '_chain'));
 
 /** Make DIR, or check that it is ours. WEIR_CLI_USAGE, WEIR_DATA_VERSION, WEIR_DATA_RIGHTS, WEIR_TRANSPORT_FULL. */
 export function openDataFolder(directory: string): DataFolder {
@@ -68,8 +79,8 @@ export function openDataFolder(directory: string): DataFolder {
 /** A data folder that is only read; null when there is none at that place. WEIR_DATA_VERSION, WEIR_DATA_RIGHTS. */
 export function findDataFolder(directory: string): DataFolder | null {
   const path = resolve(directory);
-  if (!existsSync(join(path, MARKER))) return null;
-  checkMarker(path);
+  if (existsSync(join(path, MARKER))) checkMarker(path);
+  else if (!isUnmarked(path)) return null;
   return named(path);
 }
 

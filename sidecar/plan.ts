@@ -80,7 +80,7 @@ export function decodePlan(bytes: Uint8Array): Plan | null {
     return word;
   };
   const version = take();
-  if (version !== 1 && version !== VERSION) throw damaged();
+  if (version !== 1 && version !== VERSION) throw ofVersion(version);
   const [partition, turn] = [take(), version === 1 ? 0 : take()];
   const [seq, next, position, told, count] = [take(), take(), take(), take(), take()];
   const batches: PlannedBatch[] = [];
@@ -97,6 +97,11 @@ function loss(take: () => number): Loss {
   const known = LOSS_KINDS[kind];
   if (known === undefined) throw damaged();
   return { stage: known[0], reason: known[1], flows, intervalStartUs, intervalEndUs, intentional: false };
+}
+
+function ofVersion(version: number): WeirError {
+  const message = `the plan beside the pinned ring is of version ${version}, this Weir reads ${VERSION}: end that capture with the Weir that began it (weir sidecar --replace), or give it up with weir sidecar --detach`;
+  return new WeirError('WEIR_SIDECAR_LOAD_FAILED', message, { version });
 }
 
 function damaged(): WeirError {

@@ -4,6 +4,7 @@ import type { Store } from '../contract/store.ts';
 import {
   type ChainTable,
   type Genesis,
+  GENESIS_VERSION,
   genesisName,
   type ObjectFacts,
   type ObjectName,
@@ -27,9 +28,9 @@ export async function readGenesis(store: Store, table: ChainTable, partition: nu
   const bytes = await store.readRange(name, 0, GENESIS_BYTES_MAX);
   const genesis = parseGenesis(new TextDecoder().decode(bytes));
   if (genesis !== null) return genesis;
-  throw new WeirError('WEIR_SINK_OBJECT_INVALID', `${name} in ${store.where} is not a genesis object of this version`, {
-    name,
-  });
+  const what = `${name} in ${store.where} is not a beginning of version ${GENESIS_VERSION}, which this Weir reads`;
+  const mend = 'go on with the Weir that began the lake, or begin another with --lake-uri';
+  throw new WeirError('WEIR_SINK_OBJECT_INVALID', `${what}; ${mend}`, { name });
 }
 
 /** What an object says of itself. Fails: WEIR_SINK_OBJECT_INVALID, WEIR_SINK_STORE_*. */

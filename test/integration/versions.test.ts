@@ -1,8 +1,9 @@
 /** What earlier versions of Weir wrote, read by today's stages: batches, lakes of both formats, whole data folders. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, describe, it } from 'node:test';
 import avsc from 'avsc';
 import { systemClock } from '../../contract/clock.ts';
@@ -31,8 +32,21 @@ const TOPIC = { partitions: 1, retentionMs: null, retentionBytes: null, messageB
 const ROWS = `SELECT ring_id, flow_number, reporter, outcome, src_addr, src_port, dst_addr, dst_port, src_workload,
   dst_workload, src_method, dst_method, bytes_to_dst, bytes_to_src, process_name FROM flows ORDER BY ALL`;
 
+/** How each is refused; the message ends with what to do. */
+const REFUSED = {
+  marker: /^WEIR_DATA_VERSION: .*version 99.*run the newer Weir that wrote it/m,
+  log: /^WEIR_TRANSPORT_VERSION: .*version 99.*run the newer Weir that wrote it/m,
+  lake: /^WEIR_SINK_OBJECT_INVALID: .*flows-00000.*version 1.*go on with the Weir that began the lake.*--lake-uri/m,
+} as const;
+
 const root = mkdtempSync(join(tmpdir(), 'weir-versions-'));
 after(() => rmSync(root, { recursive: true }));
+
+function userVersion(file: string, version: number): void {
+  const database = new DatabaseSync(file);
+  database.exec(`PRAGMA user_version = ${version}; PRAGMA wal_checkpoint(TRUNCATE)`);
+  database.close();
+}
 
 async function emptyLog(): Promise<Log> {
   const log = new MemoryBroker().client();
@@ -198,3 +212,36 @@ async function avroNumbers(lake: string): Promise<string[]> {
   }
   return numbers.sort();
 }
+
+describe('what a newer version wrote', () => {
+  const weirOn = async (data: string): Promise<{ readonly status: number | null; readonly stderr: string }[]> => {
+    const run = [
+      'run',
+      '--data',
+      data,
+      '--source',
+      `recording:${recordingOf(VERSIONS[0]!)}`,
+      '--metrics-listen',
+      'off',
+    ];
+    return [await weir(...run), await weir('verify', '--data', data)];
+  };
+
+  it('as a data folder, a log or a lake is refused, naming what reads it, and left as it is', async () => {
+    const newer = join(root, 'newer');
+    const files = { marker: 'weir-data.json', log: 'log/weir.sqlite', lake: 'lake/_chain/flows-00000' } as const;
+    for (const [what, file] of Object.entries(files)) {
+      const data = `${newer}-${what}`;
+      copyOf(VERSIONS[0]!, 'data', data);
+      const path = join(data, file);
+      if (what === 'log') userVersion(path, 99);
+      else writeFileSync(path, readFileSync(path, 'utf8').replace('"version":1', '"version":99'));
+      const bytes = readFileSync(path);
+      const [run, verified] = await weirOn(data);
+      assert.notEqual(run!.status, 0, what);
+      assert.match(run!.stderr, REFUSED[what as keyof typeof files]);
+      assert.notEqual(verified!.status, 0, what);
+      assert.ok(readFileSync(path).equals(bytes), what);
+    }
+  });
+});

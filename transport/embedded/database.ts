@@ -107,10 +107,13 @@ function isOurs(database: DatabaseSync, path: string): boolean {
   const version = pragma(database, 'user_version');
   if (application === APPLICATION_ID) {
     if (version === DATABASE_VERSION) return true;
+    const mend =
+      version > DATABASE_VERSION
+        ? 'run the newer Weir that wrote it'
+        : 'deliver what it holds with the Weir that wrote it (weir run --for 1s, or its stages until nothing is held), then move the file away: the lake goes on';
     throw new WeirError(
       'WEIR_TRANSPORT_VERSION',
-      `${path}: the log has version ${version}, this Weir reads version ${DATABASE_VERSION}; ` +
-        `${version > DATABASE_VERSION ? 'run the newer Weir that wrote it' : 'drain it with the Weir that wrote it'}, or choose another data folder with --data`,
+      `${path}: the log has version ${version}, this Weir reads version ${DATABASE_VERSION}; ${mend}, or choose another data folder with --data`,
       { path, version, expected: DATABASE_VERSION },
     );
   }

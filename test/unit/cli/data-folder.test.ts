@@ -26,15 +26,37 @@ test('a new folder gets its marker, log and lake, and opens again', () => {
   assert.deepEqual(findDataFolder(path), folder);
 });
 
-test('a folder of another version or with a damaged marker is left alone', () => {
-  const path = join(root, 'other');
+test('a folder of a newer version is left alone, and what reads it is named', () => {
+  const path = join(root, 'newer');
   mkdirSync(path);
   writeFileSync(join(path, 'weir-data.json'), '{"version":7}');
-  refused('WEIR_DATA_VERSION', /version 7.*reads version 1/, () => openDataFolder(path));
-  refused('WEIR_DATA_VERSION', /version 7/, () => findDataFolder(path));
-  writeFileSync(join(path, 'weir-data.json'), '{"vers');
-  refused('WEIR_DATA_VERSION', /damaged/, () => openDataFolder(path));
+  const words = /version 7, and this Weir reads version 1; run the newer Weir .*weir --version.* --data/;
+  refused('WEIR_DATA_VERSION', words, () => openDataFolder(path));
+  refused('WEIR_DATA_VERSION', words, () => findDataFolder(path));
   assert.equal(existsSync(join(path, 'log')), false);
+});
+
+test('a folder with a damaged marker is left alone, until its marker is taken away', () => {
+  const path = join(root, 'damaged');
+  mkdirSync(join(path, 'lake', '_chain'), { recursive: true });
+  for (const text of ['{"vers', '{}', '{"version":0}', '{"version":"1"}', 'null']) {
+    writeFileSync(join(path, 'weir-data.json'), text);
+    refused('WEIR_DATA_VERSION', /damaged weir-data\.json; .*rm weir-data\.json/, () => openDataFolder(path));
+    refused('WEIR_DATA_VERSION', /damaged/, () => findDataFolder(path));
+  }
+  rmSync(join(path, 'weir-data.json'));
+  assert.deepEqual(openDataFolder(path), findDataFolder(path));
+});
+
+test('log and lake from before they had a marker are read as they are, and marked when they are opened to write', () => {
+  const path = join(root, 'unmarked');
+  mkdirSync(join(path, 'lake', '_chain'), { recursive: true });
+  mkdirSync(join(path, 'log'));
+  const folder = findDataFolder(path);
+  assert.equal(folder?.path, path);
+  assert.equal(existsSync(join(path, 'weir-data.json')), false);
+  assert.deepEqual(openDataFolder(path), folder);
+  assert.deepEqual(JSON.parse(readFileSync(join(path, 'weir-data.json'), 'utf8')), { version: 1 });
 });
 
 test('a folder that holds something else is not taken', () => {

@@ -56,6 +56,7 @@ test('a page of another version, cut or with anything behind it is refused with 
   for (const wrong of [other, bytes.slice(0, -8), bytes.slice(0, 9), longer]) {
     assert.throws(() => decodePlan(wrong), { code: 'WEIR_SIDECAR_LOAD_FAILED', message: /--detach/ });
   }
+  assert.throws(() => decodePlan(other), { message: /version 3, this Weir reads 2: .*weir sidecar --replace/ });
 });
 
 test('a loss that no sidecar tells of has no place in a plan', () => {
