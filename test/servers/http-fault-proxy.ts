@@ -46,6 +46,11 @@ interface Planned {
   readonly applies: (request: IncomingMessage) => boolean;
 }
 
+interface Trap {
+  readonly applies: (request: IncomingMessage) => boolean;
+  readonly caught: (release: () => void) => void;
+}
+
 const BODY_BYTES_MAX = 256 * 1024 * 1024;
 const REFUSALS = [
   [500, 'InternalError'],
@@ -65,6 +70,11 @@ export class HttpFaultProxy {
     late: 0,
   };
   requests = 0;
+  /** While it is true every PUT is refused as by a bucket that has no room. */
+  isFull = false;
+  /** Told of each fault once it happened: of a late request when the server has answered it. */
+  onFault: (kind: FaultKind | 'full', method: string) => void = () => undefined;
+  readonly #traps: Trap[] = [];
   readonly #target: URL;
   readonly #slowMs: number;
   readonly #lateMs: number;
@@ -106,6 +116,25 @@ export class HttpFaultProxy {
     this.#planned.push({ kind, applies });
   }
 
+  /**
+   * The next such request is stopped before the server has it. Resolves to what lets it go on to the server, whether its
+   * client still waits or not; null when none came in time.
+   */
+  async hold(method: string, path: RegExp, withinMs: number): Promise<(() => void) | null> {
+    const { promise, resolve } = Promise.withResolvers<(() => void) | null>();
+    const applies = (request: IncomingMessage): boolean => request.method === method && path.test(request.url ?? '');
+    const trap = { applies, caught: resolve };
+    this.#traps.push(trap);
+    const timer = setTimeout(() => {
+      const at = this.#traps.indexOf(trap);
+      if (at >= 0) this.#traps.splice(at, 1);
+      resolve(null);
+    }, withinMs);
+    const release = await promise;
+    clearTimeout(timer);
+    return release;
+  }
+
   /** Resolves when nothing is under way, late requests included. */
   async settle(): Promise<void> {
     while (this.#under.size > 0) await Promise.all(this.#under);
@@ -128,11 +157,14 @@ export class HttpFaultProxy {
     this.requests++;
     // A client that gave up, or a server that is gone: either end of the connection just ends.
     response.on('error', () => response.destroy());
-    const fault = this.#choose(request);
-    if (fault !== null) this.delivered[fault]++;
+    const fault = this.isFull && request.method === 'PUT' ? 'full' : this.#choose(request);
+    if (fault !== null && fault !== 'full') this.delivered[fault]++;
     try {
       const body = await readAll(request);
+      const at = this.#traps.findIndex((trap) => trap.applies(request));
+      if (at >= 0) await new Promise<void>((resolve) => this.#traps.splice(at, 1)[0]!.caught(resolve));
       await this.#answer(fault, request, body, response);
+      if (fault !== null) this.onFault(fault, request.method ?? '');
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       response.destroy();
@@ -140,12 +172,13 @@ export class HttpFaultProxy {
   }
 
   async #answer(
-    fault: FaultKind | null,
+    fault: FaultKind | 'full' | null,
     request: IncomingMessage,
     body: Buffer,
     response: ServerResponse,
   ): Promise<void> {
     if (fault === 'refused') return this.#refuse(request, response);
+    if (fault === 'full') return sayRefused(response, 507, 'QuotaExceeded', true);
     if (fault === 'cut_request' || fault === 'late') {
       response.destroy();
       if (fault === 'cut_request') return;
@@ -167,9 +200,7 @@ export class HttpFaultProxy {
   #refuse(request: IncomingMessage, response: ServerResponse): void {
     const choices = request.method === 'PUT' ? REFUSALS.length : REFUSALS.length - 1;
     const [status, code] = REFUSALS[Math.floor(this.#random() * choices)]!;
-    response.writeHead(status, { 'content-type': 'application/xml' });
-    const text = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>by the proxy</Message></Error>`;
-    response.end(request.method === 'HEAD' ? undefined : text);
+    sayRefused(response, status, code, request.method !== 'HEAD');
   }
 
   #choose(request: IncomingMessage): FaultKind | null {
@@ -197,6 +228,12 @@ export class HttpFaultProxy {
     });
     return { status: answer.statusCode ?? 502, rawHeaders: answer.rawHeaders, body: await readAll(answer) };
   }
+}
+
+function sayRefused(response: ServerResponse, status: number, code: string, hasBody: boolean): void {
+  response.writeHead(status, { 'content-type': 'application/xml' });
+  const text = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>by the proxy</Message></Error>`;
+  response.end(hasBody ? text : undefined);
 }
 
 async function readAll(stream: IncomingMessage): Promise<Buffer> {
