@@ -273,8 +273,9 @@ class Sidecar implements Stage {
     const isWhole = pinned ? await this.#empty(flows, raw) : await this.#readRest(flows, raw, untilMs);
     if (isWhole) flows.finish(this.#clock.nowMs());
     this.#claims.goodbye(this.#clock.nowMs(), this.#drainedUs);
-    const sent = await raw.drained(Math.max(0, untilMs - clock.nowMs()));
-    const said = await this.#ownership.drained(Math.max(0, untilMs - clock.nowMs()));
+    const restMs = (): number => (isWhole ? Math.max(0, untilMs - clock.nowMs()) : 0);
+    const sent = await raw.drained(restMs());
+    const said = await this.#ownership.drained(restMs());
     const isOver = !pinned || (isWhole && sent);
     const waiting = { batches: raw.waiting, claims: this.#ownership.waiting };
     if (!isOver) logger.warn(waiting, 'stopped with the log away: the pinned ring stays, for the next sidecar');

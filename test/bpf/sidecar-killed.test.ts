@@ -1,115 +1,21 @@
 /** weir sidecar on a real kernel, killed with kill -9 while connections come and go. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Report } from '../../schemas/generated/common.ts';
 import type { RawBatch } from '../../schemas/generated/flows-raw-v1.ts';
-import { openEmbeddedLog } from '../../transport/embedded/embedded-log.ts';
-import type { Message, Offset } from '../../transport/log.ts';
-import { startWeir, type Running as Weir } from '../e2e/weir-command.ts';
+import { startWeir } from '../e2e/weir-command.ts';
 import { foldRaw } from '../fixtures/raw-stream.ts';
-import { Fleet } from './harness.ts';
+import { ended, killed, Scene, Stage } from './sidecar-scene.ts';
 
-const RAW = 'weir.flows.raw.v1';
-const RING_KIB = 64;
-
-let fleet: Fleet;
-let load: string;
-let here: string;
-let bpffs: string;
+let stage: Stage;
 before(() => {
-  fleet = new Fleet();
-  load = fleet.compile('load');
-  here = fleet.namespace('here');
-  bpffs = join(fleet.folder, 'bpffs');
-  mkdirSync(bpffs);
-  execFileSync('mount', ['-t', 'bpf', 'none', bpffs]);
+  stage = new Stage();
 });
-after(async () => {
-  execFileSync('umount', [bpffs]);
-  rmdirSync(bpffs);
-  await fleet.remove();
-});
+after(() => stage.remove());
 
-/** A log, a pin folder and a node of one test's own. */
-class Scene {
-  readonly name: string;
-  readonly pin: string;
-  readonly data: string;
-
-  constructor(name: string) {
-    this.name = `${fleet.name}-${name}`;
-    this.pin = join(bpffs, name);
-    this.data = join(fleet.folder, name);
-  }
-
-  async begin(): Promise<void> {
-    const log = await this.#log();
-    const limits = { partitions: 1, retentionMs: null, retentionBytes: null, messageBytesMax: 1 << 20 };
-    await log.ensureTopics([
-      { name: RAW, ...limits },
-      { name: 'weir.ownership.v1', ...limits },
-    ]);
-    await log.close();
-  }
-
-  args(...more: readonly string[]): readonly string[] {
-    const own = ['--data', this.data, '--sidecar-node', this.name, '--sidecar-pin', this.pin];
-    const capture = ['--sidecar-cgroup', fleet.cgroupPath, '--sidecar-ring-bytes', `${RING_KIB}KiB`];
-    const pace = ['--sidecar-batch-age', '200ms', '--sidecar-interval', '1s', '--metrics-listen', 'off'];
-    return ['sidecar', ...own, ...capture, ...pace, ...more];
-  }
-
-  async start(...more: readonly string[]): Promise<Weir> {
-    const weir = startWeir(this.args(...more));
-    let errors = '';
-    weir.child.stderr?.on('data', (text: string) => (errors += text));
-    for (let tries = 0; !/"msg":"started"/.test(errors); tries++) {
-      assert.ok(tries < 400 && weir.child.exitCode === null, `it did not start: ${errors}`);
-      await sleep(25);
-    }
-    return weir;
-  }
-
-  async messages(): Promise<readonly Message[]> {
-    const log = await this.#log();
-    const all: Message[] = [];
-    for (let from = 0; ; from = all.at(-1)!.offset + 1) {
-      const options = { messagesMax: 1000, bytesMax: 1 << 24, waitMs: 0 };
-      const { messages } = await log.read(RAW, 0, from as Offset, options);
-      all.push(...messages);
-      if (messages.length === 0) break;
-    }
-    await log.close();
-    return all;
-  }
-
-  #log(): ReturnType<typeof openEmbeddedLog> {
-    return openEmbeddedLog({ path: join(this.data, 'log', 'weir.sqlite') });
-  }
-}
-
-async function connect(port: number, count: number): Promise<void> {
-  const args = ['127.0.0.1', String(port), String(count), '3', '4', 'server'];
-  const server = fleet.spawn(here, load, 'serve', ...args);
-  await server.saw(/ready/);
-  await fleet.spawn(here, load, 'connect', ...args).ended;
-  await server.ended;
-}
-
-async function killed(weir: Weir): Promise<void> {
-  weir.child.kill('SIGKILL');
-  await weir.ended;
-}
-
-async function ended(weir: Weir): Promise<void> {
-  weir.child.kill('SIGTERM');
-  const { status, stderr } = await weir.ended;
-  assert.equal(status, 0, stderr);
-}
+const connect = (port: number, count: number): Promise<void> => stage.connect(port, count);
 
 interface Row {
   readonly connection: number;
@@ -129,10 +35,10 @@ const rowsOf = (batches: readonly RawBatch[]): Row[] =>
   );
 
 test('killed in mid-stream, below the capacity of the ring: every end is there once, long connections to the byte', async () => {
-  const scene = new Scene('below');
+  const scene = new Scene(stage, 'below');
   await scene.begin();
   let weir = await scene.start();
-  const held = fleet.spawn(here, load, 'hold', '127.0.0.1', '7500', '5');
+  const held = stage.fleet.spawn(stage.here, stage.load, 'hold', '127.0.0.1', '7500', '5');
   await held.saw(/ready/);
   for (let life = 0; life < 3; life++) {
     await connect(7501 + life, 40);
@@ -165,7 +71,7 @@ test('killed in mid-stream, below the capacity of the ring: every end is there o
 });
 
 test('killed above the capacity of the ring: what was made is rows and losses, to the unit', async () => {
-  const scene = new Scene('above');
+  const scene = new Scene(stage, 'above');
   await scene.begin();
   const first = await scene.start();
   await connect(7531, 30);
@@ -185,7 +91,7 @@ test('killed above the capacity of the ring: what was made is rows and losses, t
 });
 
 test('two sidecars of one node refuse each other, pinned in one folder or not, and name the pid', async () => {
-  const scene = new Scene('twice');
+  const scene = new Scene(stage, 'twice');
   await scene.begin();
   const first = await scene.start();
   const other = [...scene.args()];
@@ -201,7 +107,7 @@ test('two sidecars of one node refuse each other, pinned in one folder or not, a
 });
 
 test('--replace delivers the old stream with its total and begins a new one; --detach leaves nothing', async () => {
-  const scene = new Scene('replaced');
+  const scene = new Scene(stage, 'replaced');
   await scene.begin();
   const first = await scene.start();
   await connect(7541, 10);
