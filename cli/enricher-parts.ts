@@ -1,6 +1,7 @@
 /** The enricher from a configuration: the same for `weir enricher` and `weir run`. */
 import type { Config } from '../contract/config-table.ts';
 import { WeirError } from '../contract/errors.ts';
+import { HISTORY_DEFAULTS } from '../enricher/ownership/history.ts';
 import { defaultWorkers, startEnricher } from '../enricher/run.ts';
 import { enricherGroup } from './groups.ts';
 import type { StageParts, StageRun } from './stage-process.ts';
@@ -27,6 +28,7 @@ export async function startEnricherFrom({ log, clock, logger, meter, config }: S
     enrichedTopic: topicName(config, 'enriched'),
     deadLetterTopic: topicName(config, 'deadLetters'),
     group: enricherGroup(config),
+    history: { ...HISTORY_DEFAULTS, clockSkewMs: config['enricher.clockSkew'] },
     cluster: config.cluster,
     network: config.network || config.cluster,
     tables: config['enricher.tables'],

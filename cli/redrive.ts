@@ -102,6 +102,7 @@ async function openRedriver(options: RedriveOptions, rawTopic: string): Promise<
     ...{ log, rawTopic, signal, ownershipTopic: topicName(config, 'ownership') },
     geo: files.length === 0 ? null : compileGeo(files, 1),
     externalAddresses: config['privacy.externalAddresses'],
+    clockSkewMs: config['enricher.clockSkew'],
   });
 }
 

@@ -93,6 +93,7 @@ async function replayAll(
     const counts = await replayPartition({
       ...{ log: source, rawTopic, enrichedTopic, ownershipTopic: topicName(config, 'ownership'), partition: p },
       ...{ from, to, at, geo, signal, externalAddresses: config['privacy.externalAddresses'] },
+      clockSkewMs: config['enricher.clockSkew'],
       onBatch: async (value, key, headers) => void (await target.produce(enrichedTopic, p, [{ key, value, headers }])),
     });
     for (const name of Object.keys(total) as (keyof ReplayCounts)[]) total[name] += counts[name];

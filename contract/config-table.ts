@@ -187,7 +187,12 @@ export const FIELDS: { readonly [K in ConfigKey]: Field<Config[K]> } = {
   ),
   'sidecar.cgroup': text('Watch only this cgroup and below, a path; empty: the whole machine.'),
   'enricher.hold': duration(15 * SECOND, 0, 10 * MINUTE, 'How long a batch waits for the claims that it needs.'),
-  'enricher.clockSkew': duration(0, 0, MINUTE, 'How far the clocks of two nodes may be apart.'),
+  'enricher.clockSkew': duration(
+    10,
+    0,
+    MINUTE,
+    'How far the clocks of two nodes may be apart; an owner is not named within this time of a hand-over.',
+  ),
   'enricher.workers': int(0, 0, 64, 'Worker threads; 0: one less than the machine has cores, at least one.'),
   'enricher.tables': list('Files (CSV, JSON) that name address ranges.'),
   'enricher.geoip': list('MMDB files that name the rest of the internet.'),

@@ -1,6 +1,7 @@
 /**
  * The owner of one end over the life of a flow: looked up at its start and at its end.
- * The same owner at both: attributed. Two: `ambiguous`. One missing: `gap`. None ever: `no_claim`.
+ * The same owner at both: attributed. Two: `ambiguous`. One missing, or seen only a moment before or after: `gap`. None
+ * ever: `no_claim`.
  * What is not ready when the hold ends keeps only what is certain; the rest is `hold_expired`, or `reporter_silent`.
  */
 import { Method, Reason } from '../schemas/generated/common.ts';
@@ -34,9 +35,8 @@ export function judge(
 }
 
 function readyReason(start: OwnerAt, end: OwnerAt, isSame: boolean): Reason {
-  if (start.level >= Level.possible && end.level >= Level.possible) {
-    return isSame ? Reason.none : Reason.ambiguous;
-  }
+  if (start.level >= Level.possible && end.level >= Level.possible) return isSame ? Reason.none : Reason.ambiguous;
+  if (start.level >= Level.near && end.level >= Level.near && !isSame) return Reason.ambiguous;
   if (isDisputed(start) || isDisputed(end)) return Reason.ambiguous;
   return start.claimed ? Reason.gap : Reason.noClaim;
 }

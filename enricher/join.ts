@@ -5,7 +5,7 @@
  * Layout: typed-array columns in and out. Allocates nothing per flow. Owner: the columns stay the caller's.
  */
 import { int32Words } from '../schemas/columns.ts';
-import { Method, Reason, Role } from '../schemas/generated/common.ts';
+import { Method, Reason, ReporterKind, Role } from '../schemas/generated/common.ts';
 import type { EnrichedFlowColumns } from '../schemas/generated/flows-enriched-v1.ts';
 import type { RawBatch, RawFlowColumns } from '../schemas/generated/flows-raw-v1.ts';
 import type { BatchDictionaries } from './dictionaries.ts';
@@ -70,6 +70,8 @@ export class Joiner {
     const network = this.#history.findNetwork(batch.network);
     this.#ends.reset();
     this.#collect(batch.flows);
+    const { cluster, node, network: name } = batch;
+    this.#history.ownReporter = this.#history.reporters.find(cluster, name, node, ReporterKind.sidecar);
     this.#verdicts.begin(network, batch.workloads, this.#ends);
     if (network === null) return needsOfUnknown(batch.network, this.#ends);
     const needs = needsOf(this.#history, network, this.#ends, this.#holders);

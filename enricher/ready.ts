@@ -48,6 +48,7 @@ export function needsOfPods(
   let untilUs = 0;
   for (let i = 0; i < flows.length; i += 1) untilUs = Math.max(untilUs, flows.endUs[i]!);
   if (holders.watchersPast(untilUs)) return NOTHING;
+  untilUs += history.clockSkewUs;
   return unnamed.slice(0, NEEDS_MAX).map((workload) => {
     return { reporter: WATCHERS, network: network.name, untilUs, live: false, pod: pods.keyOf(workload) };
   });
@@ -80,7 +81,8 @@ export function needsOf(
     byReporter.set(reporter, Math.max(until ?? 0, endUs));
   }
   if (byReporter === null) return NOTHING;
-  return [...byReporter].map(([reporter, untilUs]) => {
+  return [...byReporter].map(([reporter, endUs]) => {
+    const untilUs = endUs + history.clockSkewUs;
     const live = reporter >= 0 && history.reporters.isLive(reporter);
     return { reporter, network: network.name, untilUs, live };
   });

@@ -17,7 +17,7 @@ import {
 import type { Letter } from './dead-letter.ts';
 import { Enricher, type Provenance } from './enrich.ts';
 import { type GeoMemory, GeoTable } from './geo/geo-table.ts';
-import { HISTORY_DEFAULTS, OwnershipHistory } from './ownership/history.ts';
+import { OwnershipHistory } from './ownership/history.ts';
 import { isOversize } from './pool.ts';
 import type { ExternalAddresses } from './privacy.ts';
 import { messagesOf, RETAIN_ALL_MS } from './replay.ts';
@@ -29,6 +29,8 @@ export interface RedriverOptions {
   readonly ownershipTopic: string;
   readonly geo: GeoMemory | null;
   readonly externalAddresses: ExternalAddresses;
+  /** As the first run had it. */
+  readonly clockSkewMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -52,10 +54,10 @@ export class Redriver {
 
   /** Reads the whole ownership topic. WEIR_TRANSPORT_*. */
   static async open(options: RedriverOptions): Promise<Redriver> {
-    const { log, rawTopic, ownershipTopic, geo, externalAddresses, signal } = options;
+    const { log, rawTopic, ownershipTopic, geo, externalAddresses, clockSkewMs, signal } = options;
     const raw = await log.describe(rawTopic);
     const ownership = await log.describe(ownershipTopic);
-    const history = new OwnershipHistory({ ...HISTORY_DEFAULTS, retainMs: RETAIN_ALL_MS });
+    const history = new OwnershipHistory({ retainMs: RETAIN_ALL_MS, clockSkewMs });
     let ownershipNext = 0;
     for await (const message of messagesOf(log, ownershipTopic, 0, 0, signal)) {
       apply(history, message);

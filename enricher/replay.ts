@@ -28,6 +28,8 @@ export interface ReplayOptions {
   readonly at: 'recorded' | 'latest';
   readonly geo: GeoMemory | null;
   readonly externalAddresses: ExternalAddresses;
+  /** As the first run had it: another gives other rows. */
+  readonly clockSkewMs: number;
   readonly signal: AbortSignal;
   /** Each batch in raw order; its bytes are the receiver's. */
   onBatch(bytes: Uint8Array, key: string | null, headers: Headers): Promise<void>;
@@ -121,11 +123,10 @@ class Rejoin {
   }
 
   #reset(): void {
-    const { at, geo, externalAddresses } = this.#options;
+    const { at, geo, externalAddresses, clockSkewMs } = this.#options;
     this.#next = 0;
-    this.#history = new OwnershipHistory(
-      at === 'recorded' ? HISTORY_DEFAULTS : { ...HISTORY_DEFAULTS, retainMs: RETAIN_ALL_MS },
-    );
+    const retainMs = at === 'recorded' ? HISTORY_DEFAULTS.retainMs : RETAIN_ALL_MS;
+    this.#history = new OwnershipHistory({ retainMs, clockSkewMs });
     this.#enricher = new Enricher(this.#history, externalAddresses);
     this.#enricher.setGeo(geo === null ? null : new GeoTable(geo));
   }

@@ -30,8 +30,13 @@ export const soaks = [
   {
     name: 'enricher-model',
     command: ['--test', 'test/property/enricher-model.test.ts'],
-    env: { WEIR_MODEL_CASES: '1000000' },
-    what: 'a million flows against random claims: the join says what a full scan of all claims says',
+    env: { WEIR_MODEL_CASES: '10000000' },
+    what: 'ten million flows against random claims: the join says what a full scan of all claims says',
+  },
+  {
+    name: 'reuse',
+    command: ['benchmarks/reuse-replay.ts'],
+    what: 'ten million flows of a fleet whose addresses change hands: nobody named wrongly, each reason true',
   },
   {
     name: 'demo-seeds',

@@ -5,7 +5,7 @@
  * Per (network, address or prefix, port): the claims on it, by time.
  */
 import { int32Words } from '../../schemas/columns.ts';
-import { Method, OwnershipKind } from '../../schemas/generated/common.ts';
+import { Method, OwnershipKind, ReporterKind } from '../../schemas/generated/common.ts';
 import {
   type ClaimColumns,
   decodeOwnershipMessage,
@@ -23,11 +23,15 @@ import { claimFault, podFault } from './validate.ts';
 export interface HistoryOptions {
   /** Claims that ended this long before the newest as-of time are forgotten. */
   readonly retainMs: number;
-  /** A message whose as-of time is further ahead of the log's clock is refused. */
+  /**
+   * No two clocks are further apart: what a reporter says of a moment is believed of a flow that another clock timed
+   * where it holds this long before and after too. A message whose as-of time is further ahead of the log's clock is
+   * refused.
+   */
   readonly clockSkewMs: number;
 }
 
-export const HISTORY_DEFAULTS: HistoryOptions = { retainMs: 2 * 3600 * 1000, clockSkewMs: 300_000 };
+export const HISTORY_DEFAULTS: HistoryOptions = { retainMs: 2 * 3600 * 1000, clockSkewMs: 0 };
 
 /** What became of one message. */
 export interface Applied {
@@ -40,16 +44,18 @@ export interface Applied {
 }
 
 const INTERVAL_MS_MAX = 3_600_000;
+/** The log's own clock, which times no flow, need not be as exact as the reporters'. */
+const LOG_CLOCK_MS = 1000;
+/** What a static table says holds a while ahead, so that flows need not wait for its next word. */
+const STATIC_AHEAD_MS = 20_000;
 const IGNORED: Applied = { taken: false, claims: 0, refused: 0, fault: null };
 
 export class OwnershipHistory extends HistoryTables {
-  readonly #clockSkewMs: number;
   readonly #scratch: Int32Array = new Int32Array(4);
   #columns: ClaimColumns | undefined;
 
   constructor(options: HistoryOptions = HISTORY_DEFAULTS) {
-    super(options.retainMs * 1000);
-    this.#clockSkewMs = options.clockSkewMs;
+    super(options.retainMs * 1000, options.clockSkewMs * 1000);
   }
 
   /**
@@ -97,13 +103,13 @@ export class OwnershipHistory extends HistoryTables {
   }
 
   #messageFault(message: OwnershipMessage, appendMs: number): string | null {
-    const { asOfUs, intervalMs, seq, epoch } = message;
+    const { asOfUs, intervalMs, seq, epoch, reporterKind } = message;
     if (epoch === '' || seq < 0) return `epoch "${epoch}", seq ${seq}`;
     if (intervalMs < 1 || intervalMs > INTERVAL_MS_MAX) return `interval_ms ${intervalMs}`;
-    if (asOfUs < 0 || asOfUs > (appendMs + this.#clockSkewMs) * 1000) {
-      return `as_of ${asOfUs}: its clock is ahead of the log's by more than ${this.#clockSkewMs} ms`;
-    }
-    return null;
+    const clocksMs = this.clockSkewUs / 1000 + LOG_CLOCK_MS;
+    const aheadMs = clocksMs + (reporterKind === ReporterKind.static ? STATIC_AHEAD_MS : 0);
+    if (asOfUs >= 0 && asOfUs <= (appendMs + aheadMs) * 1000) return null;
+    return `as_of ${asOfUs}: its clock is ahead of the log's by more than ${clocksMs} ms`;
   }
 
   /** The old epoch's open claims end where it last spoke, and are possible until the new one does. */

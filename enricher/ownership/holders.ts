@@ -66,7 +66,7 @@ export class Holders {
     }
     if (this.#isKnown(network, words, at)) return this.#allPast(network, endUs);
     const last = whole >= 0 ? entries.lastReporter(whole) : -1;
-    if (last < 0 || reporters.confirmedUs[last]! > endUs || !reporters.isLive(last)) return true;
+    if (last < 0 || this.#isPast(last, endUs) || !reporters.isLive(last)) return true;
     wait.reporter = last;
     return false;
   }
@@ -84,7 +84,13 @@ export class Holders {
   watchersPast(endUs: number): boolean {
     const { reporters, retainUs } = this.#history;
     if (Number.isNaN(this.#watchersUs)) this.#watchersUs = reporters.watchersConfirmedUs(this.#network!, retainUs);
-    return this.#watchersUs > endUs;
+    return this.#watchersUs > endUs + this.#history.clockSkewUs;
+  }
+
+  /** Everything that a reporter knows up to then has been said. */
+  #isPast(reporter: number, endUs: number): boolean {
+    const { reporters } = this.#history;
+    return reporters.confirmedUs[reporter]! > endUs + this.#history.skewUs(reporter);
   }
 
   /** One of the entry's open claims. */
@@ -101,7 +107,7 @@ export class Holders {
 
   #allPast(network: Network, endUs: number): boolean {
     if (Number.isNaN(this.#allConfirmedUs)) this.#allConfirmedUs = this.#history.reporters.allConfirmedUs(network);
-    return this.#allConfirmedUs > endUs;
+    return this.#allConfirmedUs > endUs + this.#history.clockSkewUs;
   }
 
   /** The open claims of an entry. */
@@ -131,7 +137,7 @@ export class Holders {
       this.#newestFromUs = fromUs;
     }
     // Whether it is live matters only where it has not confirmed.
-    if (reporters.confirmedUs[reporter]! > endUs) {
+    if (this.#isPast(reporter, endUs)) {
       this.#anyConfirmed = true;
       return;
     }

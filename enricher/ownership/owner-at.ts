@@ -6,6 +6,9 @@
  * since). The most exact kind of claim decides: port, service, address, node, then the longest prefix. Certain goes
  * before possible. A claim in doubt never names an owner, but it keeps a less certain one from being named, and so does
  * a possible claim of a more exact kind: rather silent than wrong.
+ *
+ * Times are of the clock that timed the flow. A reporter with another clock is certain of a little less, and what it
+ * holds possible begins a little earlier and ends a little later (`HistoryTables.skewUs`).
  */
 import { Method, type Workload } from '../../schemas/generated/common.ts';
 import { methodOf, PLACE, reporterOf, SCAN_MAX } from './claims.ts';
@@ -96,7 +99,7 @@ export class OwnerFinder {
   /** Add an entry's claims that hold the instant, and narrow the stretch to where they are the same. */
   #gather(entry: number, extraRank: number, timeUs: number, out: OwnerAt): void {
     if (entry < 0) return;
-    const { entries, claims } = this.#history;
+    const { entries, claims, clockSkewUs: skewUs } = this.#history;
     const count = entries.count(entry);
     const block = entries.block(entry);
     if (count <= SCAN_MAX) {
@@ -107,16 +110,16 @@ export class OwnerFinder {
     let high = count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (claims.earliestUs(block + middle) <= timeUs) low = middle + 1;
+      if (claims.earliestUs(block + middle) <= timeUs + skewUs) low = middle + 1;
       else high = middle;
     }
-    if (low < count) out.hiUs = Math.min(out.hiUs, claims.earliestUs(block + low) - 1);
+    if (low < count) out.hiUs = Math.min(out.hiUs, claims.earliestUs(block + low) - skewUs - 1);
     if (!out.claimed) out.claimed = this.#namesSomebody(block, count);
     const reaches = claims.reaches(block);
     for (let claim = block + low - 1; claim >= block; claim -= 1) {
       const reachUs = reaches[claim - block]!;
-      if (reachUs < timeUs) {
-        out.loUs = Math.max(out.loUs, reachUs + 1);
+      if (reachUs < timeUs - skewUs) {
+        out.loUs = Math.max(out.loUs, reachUs + skewUs + 1);
         return;
       }
       this.#weigh(claim, extraRank, timeUs, out);
@@ -166,15 +169,16 @@ export class OwnerFinder {
     const { claims, reporters } = this.#history;
     if (claims.workload(claim) < 0 || (claims.meta(claim) & PLACE) !== 0) return;
     out.claimed = true;
-    const earliestUs = claims.earliestUs(claim);
+    const skewUs = this.#history.skewUs(reporterOf(claims.meta(claim)));
+    const earliestUs = claims.earliestUs(claim) - skewUs;
     if (timeUs < earliestUs) {
       if (earliestUs <= out.hiUs) out.hiUs = earliestUs - 1;
       return;
     }
     if (earliestUs > out.loUs) out.loUs = earliestUs;
     const isOpen = claims.isOpen(claim);
-    const toUs = isOpen ? reporters.confirmedUs[reporterOf(claims.meta(claim))]! : claims.toUs(claim);
-    const fromUs = claims.fromUs(claim);
+    const toUs = (isOpen ? reporters.confirmedUs[reporterOf(claims.meta(claim))]! : claims.toUs(claim)) - skewUs;
+    const fromUs = claims.fromUs(claim) + skewUs;
     if (timeUs < fromUs) {
       if (fromUs <= out.hiUs) out.hiUs = fromUs - 1;
     } else if (fromUs > out.loUs) out.loUs = fromUs;
@@ -185,7 +189,7 @@ export class OwnerFinder {
     }
     if (toUs >= out.loUs) out.loUs = toUs + 1;
     if (isOpen) return this.#hold(claim, extraRank, DOUBT);
-    const latestUs = claims.latestUs(claim);
+    const latestUs = claims.latestUs(claim) + skewUs;
     if (timeUs <= latestUs) {
       if (latestUs < out.hiUs) out.hiUs = latestUs;
       this.#hold(claim, extraRank, POSSIBLE);
@@ -211,7 +215,7 @@ export class OwnerFinder {
     const isService = method === Method.service;
     const isNamed = sure !== DOUBT;
     const workload = isNamed ? claims.workload(claim) : -1;
-    out.level = isCertain ? Level.certain : isNamed ? Level.possible : Level.none;
+    out.level = isCertain ? Level.certain : isNamed ? this.#possible(0) : Level.none;
     out.workload = workload;
     out.method = isNamed ? (method as Method) : Method.none;
     out.sinceUs = isNamed ? claims.fromUs(claim) : -1;
@@ -235,8 +239,10 @@ export class OwnerFinder {
       rank = this.#bestRank(POSSIBLE);
       if (rank < 0) return;
     }
+    let level: Level = Level.near;
     for (let i = 0; i < this.#count; i += 1) {
       if (this.#rank[i] !== rank || this.#sure[i] !== sure) continue;
+      if (this.#possible(i) === Level.possible) level = Level.possible;
       if (out.workload >= 0 && !this.#isOf(i, out.workload)) {
         out.level = sure === CERTAIN ? Level.conflict : Level.contested;
         return this.#clear(out);
@@ -247,7 +253,13 @@ export class OwnerFinder {
       out.level = Level.contested;
       return this.#clear(out);
     }
-    out.level = sure === CERTAIN ? Level.certain : Level.possible;
+    out.level = sure === CERTAIN ? Level.certain : level;
+  }
+
+  /** What claim `i` is worth where it is only possible: a sidecar knows of nobody on other machines. */
+  #possible(i: number): Level {
+    const { claims, reporters } = this.#history;
+    return reporters.isSidecar[reporterOf(claims.meta(this.#claim[i]!))] === 1 ? Level.near : Level.possible;
   }
 
   /** Take claim `i` as the owner's, if it began before the one taken so far. */

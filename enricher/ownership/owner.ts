@@ -10,10 +10,15 @@ export const Level = {
   contested: 1,
   /** Two owners are certain. */
   conflict: 2,
-  /** One owner, but its reporter only saw it before or after. */
-  possible: 3,
+  /**
+   * One owner, whom a sidecar saw a moment before or after, and not then: it may not have come yet, or have left, and
+   * somebody whom no sidecar saw may have been there.
+   */
+  near: 3,
+  /** One owner, by somebody who sees all that could be there, and does not know its beginning and end exactly. */
+  possible: 4,
   /** One owner. */
-  certain: 4,
+  certain: 5,
 } as const;
 export type Level = (typeof Level)[keyof typeof Level];
 

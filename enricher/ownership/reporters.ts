@@ -56,12 +56,14 @@ export class ReporterTable {
   isSidecar: Uint8Array = new Uint8Array(64);
   readonly all: Reporter[] = [];
   readonly #entries: EntryTable;
+  readonly #clockSkewUs: number;
   readonly #byKey = new Map<string, Reporter>();
   readonly #networks = new Map<string, Network>();
   readonly #networkList: Network[] = [];
 
-  constructor(entries: EntryTable) {
+  constructor(entries: EntryTable, clockSkewUs: number) {
     this.#entries = entries;
+    this.#clockSkewUs = clockSkewUs;
   }
 
   /** Null where nobody ever spoke of it. */
@@ -73,9 +75,14 @@ export class ReporterTable {
     return this.#networkList[id]!;
   }
 
+  /** The number of a reporter, -1 where it never spoke. */
+  find(cluster: string, network: string, name: string, kind: ReporterKind): number {
+    return this.#byKey.get(keyOf(cluster, network, name, kind))?.id ?? -1;
+  }
+
   /** The reporter of a message, made when it is new; null when there are too many. */
   obtain(cluster: string, network: string, name: string, kind: ReporterKind): Reporter | null {
-    const key = `${kind}\0${cluster}\0${network}\0${name}`;
+    const key = keyOf(cluster, network, name, kind);
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
     if (this.all.length >= REPORTERS_MAX) return null;
@@ -115,7 +122,8 @@ export class ReporterTable {
   isLive(id: number): boolean {
     const reporter = this.all[id]!;
     if (reporter.gone) return false;
-    return this.asOfUs[id]! >= reporter.network.newestUs - LIVE_INTERVALS * reporter.intervalUs;
+    const behindUs = LIVE_INTERVALS * reporter.intervalUs + this.#clockSkewUs;
+    return this.asOfUs[id]! >= reporter.network.newestUs - behindUs;
   }
 
   /** Up to when every live reporter of a network has told everything; Infinity when none is live. */
@@ -180,3 +188,6 @@ export class ReporterTable {
     return network;
   }
 }
+
+const keyOf = (cluster: string, network: string, name: string, kind: ReporterKind): string =>
+  `${kind}\0${cluster}\0${network}\0${name}`;

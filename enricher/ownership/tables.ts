@@ -13,14 +13,25 @@ export class HistoryTables {
   readonly entries: EntryTable = new EntryTable();
   readonly claims: ClaimStore = new ClaimStore(this.entries);
   readonly workloads: WorkloadTable = new WorkloadTable();
-  readonly reporters: ReporterTable = new ReporterTable(this.entries);
+  readonly reporters: ReporterTable;
   /** Claims that ended this long before the newest as-of time are forgotten. */
   readonly retainUs: number;
+  /** No two clocks are further apart. */
+  readonly clockSkewUs: number;
+  /** The reporter whose clock times the flows in hand, -1: it never spoke. */
+  ownReporter = -1;
   /** Where the next sweep goes on. */
   sweepAt = 0;
 
-  constructor(retainUs: number) {
+  constructor(retainUs: number, clockSkewUs: number) {
     this.retainUs = retainUs;
+    this.clockSkewUs = clockSkewUs;
+    this.reporters = new ReporterTable(this.entries, clockSkewUs);
+  }
+
+  /** How far a reporter's times may be from the flows'. */
+  skewUs(reporter: number): number {
+    return reporter === this.ownReporter ? 0 : this.clockSkewUs;
   }
 
   /** The entry of an address, -1 without one. */

@@ -56,12 +56,12 @@ async function start(t: TestContext, broker: MemoryBroker, files: Files): Promis
   return meter;
 }
 
-/** A sidecar that holds one address and has spoken after now. */
+/** A sidecar that holds one address and has spoken after `nowUs`, as far as its clock may be ahead of the log's. */
 async function sidecar(broker: MemoryBroker, nowUs: number): Promise<void> {
   const claims = [{ addr: '10.1.0.5', who: POD, from: 1000 }];
   await broker
     .client()
-    .produce('own', 0, [ownershipOut({ seq: 0, kind: 'full', asOf: nowUs + 60_000_000, claims, intervalMs: 60_000 })]);
+    .produce('own', 0, [ownershipOut({ seq: 0, kind: 'full', asOf: nowUs + 500_000, claims, intervalMs: 60_000 })]);
 }
 
 async function joined(

@@ -61,11 +61,23 @@ const RANK: Readonly<Record<number, number>> = {
 };
 
 export class Reference {
+  /** The one whose clock timed the flows, null: it never spoke. */
+  own: Reporter | null = null;
+  readonly clockSkewUs: number;
   readonly reporters: Map<string, Reporter> = new Map();
   readonly newest: Map<string, number> = new Map();
   claims: Claim[] = [];
   /** By network and address: who spoke of it last. */
   readonly spoke: Map<string, Reporter> = new Map();
+
+  constructor(clockSkewUs: number) {
+    this.clockSkewUs = clockSkewUs;
+  }
+
+  /** The flows in question are from this node. */
+  askFrom(cluster: string, network: string, node: string): void {
+    this.own = this.reporters.get([cluster, network, node, ReporterKind.sidecar].join('|')) ?? null;
+  }
 
   apply(message: OwnershipMessage, appendMs: number): void {
     const key = [message.cluster, message.network, message.reporter, message.reporterKind].join('|');
@@ -182,14 +194,15 @@ export class Reference {
         claim.prefixLength < 128
           ? addr.startsWith(claim.addr)
           : claim.addr === addr && (claim.port === 0 || claim.port === port);
-      const sure = sureness(claim, start);
+      const sure = this.#sureness(claim, start);
       return isHere && sure !== null && sure !== 'doubt' ? [claim.from] : [];
     });
     return froms.length === 0 ? -1 : Math.min(...froms);
   }
 
   isLive(reporter: Reporter): boolean {
-    return !reporter.gone && reporter.asOf >= (this.newest.get(reporter.network) ?? 0) - 3 * reporter.interval;
+    const newest = this.newest.get(reporter.network) ?? 0;
+    return !reporter.gone && reporter.asOf >= newest - 3 * reporter.interval - this.clockSkewUs;
   }
 
   /** The verdict on the end (addr, port) of a flow from `start` to `end`. */
@@ -203,15 +216,15 @@ export class Reference {
     const listeners = this.claims.filter((claim) => {
       return claim.reporter.network === network && claim.addr === addr && claim.method === Method.port;
     });
-    const atStart = shared(this.#at(about, start), listeners, port, start);
-    const atEnd = shared(this.#at(about, end), listeners, port, end);
+    const shared = (time: number): At => this.#shared(this.#at(about, time), listeners, port, time);
+    const [atStart, atEnd] = [shared(start), shared(end)];
     const { ready, silent } = this.#ready(network, addr, about, end);
     // Where nobody holds the address as a whole, its listeners tell that a sidecar watches it.
     const nobody = this.#at(about, end).state === 'none';
     const reported = [...about, ...(nobody ? listeners : [])].some((claim) => {
       const isSidecar = claim.reporter.kind === ReporterKind.sidecar;
       const isHolder = claim.method !== Method.prefix && claim.method !== Method.service;
-      return isSidecar && isHolder && sureness(claim, end) === 'certain';
+      return isSidecar && isHolder && this.#sureness(claim, end) === 'certain';
     });
     const reason = verdict(atStart, atEnd, ready, silent, about.length > 0);
     const named = reason === Reason.none;
@@ -227,7 +240,7 @@ export class Reference {
 
   #at(about: readonly Claim[], time: number): At {
     const held = about.flatMap((claim) => {
-      const sure = sureness(claim, time);
+      const sure = this.#sureness(claim, time);
       return sure === null ? [] : [{ claim, sure, rank: RANK[claim.method] ?? 4 + 128 - claim.prefixLength }];
     });
     for (const sure of ['certain', 'possible'] as const) {
@@ -244,7 +257,8 @@ export class Reference {
       });
       if (disputed) return { ...NOBODY, state: 'contested' };
       const since = Math.min(...best.map(({ claim }) => claim.from));
-      return { state: sure, owner, method: best[0]!.claim.method, since };
+      const isNear = sure === 'possible' && best.every(({ claim }) => claim.reporter.kind === ReporterKind.sidecar);
+      return { state: isNear ? 'near' : sure, owner, method: best[0]!.claim.method, since };
     }
     return NOBODY;
   }
@@ -255,7 +269,7 @@ export class Reference {
     const holders = about
       .filter((claim) => claim.prefixLength === 128 && claim.ended === null)
       .map(({ reporter }) => reporter);
-    const past = (reporter: Reporter): boolean => reporter.confirmed > end;
+    const past = (reporter: Reporter): boolean => reporter.confirmed > end + this.#skewOf(reporter);
     if (holders.length > 0) {
       const live = holders.filter((reporter) => this.isLive(reporter));
       return { ready: live.every(past) && holders.some(past), silent: live.length === 0 };
@@ -263,37 +277,46 @@ export class Reference {
     const known = this.claims.some((claim) => {
       return claim.who === null && claim.reporter.network === network && addr.startsWith(claim.addr);
     });
-    if (known) return { ready: all.filter((reporter) => this.isLive(reporter)).every(past), silent: false };
+    if (known) {
+      const live = all.filter((reporter) => this.isLive(reporter));
+      return { ready: live.every(({ confirmed }) => confirmed > end + this.clockSkewUs), silent: false };
+    }
     const last = this.spoke.get(`${network}|${addr}`);
     return { ready: last === undefined || past(last) || !this.isLive(last), silent: false };
+  }
+
+  #skewOf(reporter: Reporter): number {
+    return reporter === this.own ? 0 : this.clockSkewUs;
+  }
+
+  /** By the flows' clock: a reporter with another one is certain of less, and holds more to be possible. */
+  #sureness(claim: Claim, time: number): Sure | null {
+    const { reporter, ended, earliest, from } = claim;
+    const skew = this.#skewOf(reporter);
+    if (time < earliest - skew) return null;
+    const to = (ended === null ? reporter.confirmed : ended.to) - skew;
+    if (time >= from + skew && time <= to) return 'certain';
+    if (ended === null) return time <= to ? 'possible' : 'doubt';
+    return time <= Math.max(ended.to, ended.latest) + skew ? 'possible' : null;
+  }
+
+  /** Only ports are claimed: a client behind another one is one of several. */
+  #shared(at: At, listeners: readonly Claim[], port: number, time: number): At {
+    if (at.state !== 'none' || port > 0) return at;
+    const sure = listeners.map((claim) => this.#sureness(claim, time));
+    if (sure.includes('certain')) return { ...at, state: 'conflict' };
+    return sure.includes('possible') ? { ...at, state: 'contested' } : at;
   }
 }
 
 interface At {
-  readonly state: 'none' | 'contested' | 'conflict' | 'possible' | 'certain';
+  readonly state: 'none' | 'contested' | 'conflict' | 'near' | 'possible' | 'certain';
   readonly owner: string | null;
   readonly method: number;
   readonly since: number;
 }
 
 const NOBODY: At = { state: 'none', owner: null, method: Method.none, since: -1 };
-
-/** Only ports are claimed: a client behind another one is one of several. */
-function shared(at: At, listeners: readonly Claim[], port: number, time: number): At {
-  if (at.state !== 'none' || port > 0) return at;
-  const sure = listeners.map((claim) => sureness(claim, time));
-  if (sure.includes('certain')) return { ...at, state: 'conflict' };
-  return sure.includes('possible') ? { ...at, state: 'contested' } : at;
-}
-
-function sureness(claim: Claim, time: number): Sure | null {
-  const { reporter, ended, earliest, from } = claim;
-  if (time < earliest) return null;
-  const to = ended === null ? reporter.confirmed : ended.to;
-  if (time >= from && time <= to) return 'certain';
-  if (ended === null) return time <= to ? 'possible' : 'doubt';
-  return time <= Math.max(ended.to, ended.latest) ? 'possible' : null;
-}
 
 function verdict(start: At, end: At, ready: boolean, silent: boolean, claimed: boolean): number {
   const states = [start.state, end.state];
@@ -303,7 +326,8 @@ function verdict(start: At, end: At, ready: boolean, silent: boolean, claimed: b
     if (states.includes('conflict')) return Reason.ambiguous;
     return silent ? Reason.reporterSilent : Reason.holdExpired;
   }
-  if (start.owner !== null && end.owner !== null) return one;
+  if (states.every((state) => state === 'certain' || state === 'possible')) return one;
+  if (start.owner !== null && end.owner !== null && one !== Reason.none) return one;
   if (states.includes('conflict') || states.includes('contested')) return Reason.ambiguous;
   return claimed ? Reason.gap : Reason.noClaim;
 }

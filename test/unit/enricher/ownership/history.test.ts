@@ -64,7 +64,7 @@ test('between two looks the owner is only possible, and two possible ones are co
   const history = historyOf(full(0, 10, held(5)), delta(1, 22, ended(5, 18, 20), held(21, b, { earliest: 19 * S })));
   assert.deepEqual(
     [18, 18.5, 19.5, 20.5, 21].map((s) => at(history, '10.0.0.1', s)),
-    ['certain a', 'possible a', 'contested', 'possible b', 'certain b'],
+    ['certain a', 'near a', 'contested', 'near b', 'certain b'],
   );
 });
 
@@ -78,7 +78,7 @@ test('what a full list leaves out ended somewhere since the last word', () => {
   const history = historyOf(full(0, 10, held(5)), asOf(1, 20), full(2, 30));
   assert.deepEqual(
     [20, 25, 31].map((s) => at(history, '10.0.0.1', s)),
-    ['certain a', 'possible a', 'none'],
+    ['certain a', 'near a', 'none'],
   );
 });
 
@@ -104,7 +104,7 @@ test('a new epoch ends what the old one held, unless its full list holds it too'
   );
   assert.deepEqual(
     [20, 30, 41].map((s) => at(history, '10.0.0.2', s)),
-    ['certain b', 'possible b', 'none'],
+    ['certain b', 'near b', 'none'],
   );
 });
 
