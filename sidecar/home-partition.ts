@@ -4,7 +4,7 @@
  */
 import { fromUnknown, WeirError } from '../contract/errors.ts';
 import type { SidecarOptions } from './options.ts';
-import { partitionOf } from './partition.ts';
+import { partitionOf } from '../transport/key-partition.ts';
 import type { Plan } from './plan.ts';
 
 /** How often the topic is looked at. */

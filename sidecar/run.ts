@@ -12,7 +12,7 @@ import type { ListenEvent } from './decode.ts';
 import { FlowPipeline, RAW_REQUEST_BYTES_MAX } from './flow-pipeline.ts';
 import { HomePartition } from './home-partition.ts';
 import type { SidecarOptions } from './options.ts';
-import { partitionOf } from './partition.ts';
+import { partitionOf } from '../transport/key-partition.ts';
 import { decodePlan } from './plan.ts';
 import { scanPauseMs } from './scan-pace.ts';
 import { Sender } from './sender.ts';
@@ -157,6 +157,7 @@ class Sidecar implements Stage {
     } finally {
       raw.stop();
       this.#ownership.stop();
+      this.#options.translations?.close();
       await (delivered ? this.#options.source.stop() : this.#letGo());
     }
   }

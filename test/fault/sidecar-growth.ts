@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { systemClock } from '../../contract/clock.ts';
 import { silentLogger } from '../../contract/log.ts';
 import { silentMeter } from '../../contract/meter.ts';
-import { partitionOf } from '../../sidecar/partition.ts';
+import { partitionOf } from '../../transport/key-partition.ts';
 import { startSidecar } from '../../sidecar/run.ts';
 import type { Log, Message, Offset } from '../../transport/log.ts';
 import { FakeHost, FakeRing, FakeSource, namespaceOf } from '../fixtures/fake-machine.ts';

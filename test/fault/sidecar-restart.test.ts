@@ -9,7 +9,7 @@ import { silentLogger } from '../../contract/log.ts';
 import { silentMeter } from '../../contract/meter.ts';
 import type { Stage } from '../../contract/stage.ts';
 import type { SidecarOptions } from '../../sidecar/options.ts';
-import { partitionOf } from '../../sidecar/partition.ts';
+import { partitionOf } from '../../transport/key-partition.ts';
 import { decodePlan } from '../../sidecar/plan.ts';
 import { startSidecar } from '../../sidecar/run.ts';
 import type { Message } from '../../transport/log.ts';

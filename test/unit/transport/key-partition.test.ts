@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { murmur2, partitionOf } from '../../../sidecar/partition.ts';
+import { murmur2, partitionOf } from '../../../transport/key-partition.ts';
 
 // org.apache.kafka.common.utils.UtilsTest.testMurmur2
 const VECTORS: readonly (readonly [string, number])[] = [
