@@ -34,6 +34,13 @@ export interface CampaignResult extends Omit<Verdict, 'wrong'> {
   readonly plant: string | null;
   readonly delivered: number;
   readonly faults: Record<string, Record<string, number>>;
+  /** Messages that were looked at, batches that came again, those of them in other words. */
+  readonly topics: {
+    readonly messages: number;
+    readonly repeats: number;
+    readonly reworded: number;
+    readonly grouped: number;
+  };
   /** What is wrong, in words; empty after a good campaign. */
   readonly findings: readonly string[];
 }
@@ -44,6 +51,8 @@ const FAULTS_SPREAD = 4;
 /** Faults of a round begin within. */
 const ROUND_MS = 7000;
 const CALM_MS_MAX = 75_000;
+/** With a bug planted: what is not there then has had its time. */
+const CALM_PLANTED_MS_MAX = 25_000;
 const LOOK_MS = 700;
 /** Gaps are told by the next batch of a stream: every so often each node makes some flows more. */
 const NUDGE_MS = 8000;
@@ -107,6 +116,8 @@ class Campaign {
     const { wrong, ...verdict } = this.#verdict!;
     const faults = this.#world.tally.toJSON();
     const delivered = this.#world.tally.total;
+    const { messages, repeats, reworded, read } = this.#watch;
+    const topics = { messages, repeats, reworded, grouped: read };
     const findings = [...this.#findings, ...wrong];
     return {
       seed,
@@ -115,6 +126,7 @@ class Campaign {
       plant: plant?.name ?? null,
       delivered,
       ...verdict,
+      topics,
       faults,
       findings,
     };
@@ -184,7 +196,7 @@ class Campaign {
       await pause(LOOK_MS);
       const verdict = await this.#look();
       if (isClean(verdict) || isHopeless(verdict)) break;
-      if (Date.now() - startMs > CALM_MS_MAX) break;
+      if (Date.now() - startMs > (this.#options.plant === null ? CALM_MS_MAX : CALM_PLANTED_MS_MAX)) break;
     }
     await this.#check(when);
   }

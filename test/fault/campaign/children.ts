@@ -1,6 +1,6 @@
 /** A stage as a process of its own, with its output in a file: killed, frozen, started again when it ends by itself. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -42,6 +42,8 @@ export class StageChild {
   #isWanted = false;
   #isFrozen = false;
   #restart: NodeJS.Timeout | null = null;
+  /** Where the output of its present life begins. */
+  #lifeFrom = 0;
 
   constructor(spec: ChildSpec) {
     this.#spec = spec;
@@ -68,6 +70,7 @@ export class StageChild {
     this.lives++;
     const { args, env, output } = this.#spec;
     const descriptor = openSync(output, 'a');
+    this.#lifeFrom = fstatSync(descriptor).size;
     const [program = '', ...words] = [...withUs(), process.execPath, weirProgram, this.kind, ...args];
     const options = { cwd: root, env: { ...process.env, ...env } };
     const child = spawn(program, words, { ...options, stdio: ['ignore', descriptor, descriptor] });
@@ -135,9 +138,8 @@ export class StageChild {
   /** Its present life has said that it started. */
   async ready(): Promise<void> {
     for (let waitedMs = 0; waitedMs < READY_WITHIN_MS; waitedMs += LOOK_MS) {
-      const output = await readFile(this.#spec.output, 'utf8');
-      const began = output.lastIndexOf('"msg":"starting"');
-      if (began >= 0 && output.indexOf('"msg":"started"', began) >= 0) return;
+      const output = await readFile(this.#spec.output);
+      if (output.includes('"msg":"started"', this.#lifeFrom)) return;
       await pause(LOOK_MS);
     }
     throw new Error(`${this.name} did not start: ${this.#lastLine()}`);

@@ -1,7 +1,18 @@
 /** npm run faults: see scripts/faults.mjs. The last line of standard output is one JSON object. */
 import { parseArgs } from 'node:util';
-import { runCampaign } from './campaign.ts';
-import { PLANTS } from './plants.ts';
+import { type CampaignOptions, type CampaignResult, runCampaign } from './campaign.ts';
+import { type Plant, PLANTS } from './plants.ts';
+
+const USAGE = `npm run faults -- [--seed N] [--rounds R] [--seconds S] [--brokers 1|3] [--fault NAME]...
+npm run faults -- --plant NAME    one bug is planted, and must be found
+npm run faults -- --plants        each bug in a run of its own
+
+  --seconds S   begin no round after so many
+  --fault NAME  these in every round, in place of a choice by the seed
+
+PLANTS
+${PLANTS.map(({ name, rule, rounds }) => `  ${name.padEnd(26)} within ${rounds} rounds; left out: ${rule}`).join('\n')}
+`;
 
 const { values } = parseArgs({
   options: {
@@ -9,25 +20,63 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '10' },
     brokers: { type: 'string', default: '1' },
     seconds: { type: 'string' },
-    plant: { type: 'string' },
-    only: { type: 'string', multiple: true },
+    plant: { type: 'string', multiple: true },
+    plants: { type: 'boolean', default: false },
+    fault: { type: 'string', multiple: true },
+    help: { type: 'boolean', default: false },
   },
 });
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
-const plant = values.plant === undefined ? null : PLANTS.find(({ name }) => name === values.plant);
-if (plant === undefined)
-  throw new Error(`no plant ${values.plant}; there are ${PLANTS.map(({ name }) => name).join(', ')}`);
-const result = await runCampaign({
+const options: Omit<CampaignOptions, 'plant'> = {
   seed: Number(values.seed),
   rounds: Number(values.rounds),
   brokers: values.brokers === '3' ? 3 : 1,
-  plant,
   say,
   ...(values.seconds === undefined ? {} : { secondsMax: Number(values.seconds) }),
-  ...(values.only === undefined ? {} : { only: values.only }),
-});
-for (const finding of result.findings) say(finding);
-process.stdout.write(`${JSON.stringify(result)}\n`);
-process.exitCode = result.findings.length === 0 ? 0 : 1;
+  ...(values.fault === undefined ? {} : { only: values.fault }),
+};
+
+function planted(name: string): Plant {
+  const plant = PLANTS.find((each) => each.name === name);
+  if (plant === undefined) throw new Error(`there is no plant ${name}\n${USAGE}`);
+  return plant;
+}
+
+/** What gave it away first. */
+function colourOf({ findings, rounds, doubled, lost, toldTwice, unexplained }: CampaignResult): string {
+  if (findings.length === 0) return `GREEN after ${rounds} rounds`;
+  const by = `${doubled} doubled, ${lost} lost, ${toldTwice} told twice, ${unexplained} lost without a reason`;
+  return `red in round ${rounds}: ${by}; ${findings.length} findings`;
+}
+
+/** False when one of them was not found. */
+async function plantThem(plants: readonly Plant[]): Promise<boolean> {
+  const results: CampaignResult[] = [];
+  for (const plant of plants) {
+    say(`== ${plant.name}: ${plant.rule}`);
+    const result = await runCampaign({ ...options, rounds: plant.rounds, plant });
+    for (const finding of result.findings) say(finding.slice(0, 600));
+    results.push(result);
+    say(`${plant.name.padEnd(26)} ${colourOf(result)} (${result.seconds} s)`);
+  }
+  for (const result of results) print(`${String(result.plant).padEnd(26)} ${colourOf(result)} (${result.seconds} s)`);
+  const found = results.filter(({ findings }) => findings.length > 0).map(({ plant }) => plant);
+  const missed = results.filter(({ findings }) => findings.length === 0).map(({ plant }) => plant);
+  print(JSON.stringify({ seed: options.seed, planted: results.length, found: found.length, missed }));
+  return missed.length === 0;
+}
+
+async function campaign(): Promise<boolean> {
+  const result = await runCampaign({ ...options, plant: null });
+  for (const finding of result.findings) say(finding);
+  print(JSON.stringify(result));
+  return result.findings.length === 0;
+}
+
+if (values.help) print(USAGE);
+else if (values.plants) process.exitCode = (await plantThem(PLANTS)) ? 0 : 1;
+else if (values.plant !== undefined) process.exitCode = (await plantThem(values.plant.map(planted))) ? 0 : 1;
+else process.exitCode = (await campaign()) ? 0 : 1;

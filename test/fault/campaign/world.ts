@@ -135,6 +135,11 @@ export class World {
     await Promise.all(this.children.map((child) => child.ready()));
   }
 
+  /** The proxies', which the brokers tell everybody. */
+  get brokerAddresses(): string[] {
+    return this.proxies.map(({ port }) => `127.0.0.1:${port}`);
+  }
+
   /** Object files as the server keeps them. */
   get lakeFolder(): string {
     return join(this.s3.home, 'data', BUCKET, 'lake');
