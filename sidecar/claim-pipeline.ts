@@ -76,11 +76,13 @@ export class ClaimPipeline {
     return snapshot;
   }
 
-  /** The heartbeat, when it is due. */
+  /** The heartbeat, when it is due; the full list, also where so much changes that a heartbeat never is. */
   speak(nowMs: number, drainedUs: number): void {
-    if (this.#first || nowMs - this.#spokeMs < this.#options.heartbeatMs || !this.mayScan) return;
+    if (this.#first || !this.mayScan) return;
+    const isFullDue = nowMs - this.#fullMs >= FULL_MS;
+    if (!isFullDue && nowMs - this.#spokeMs < this.#options.heartbeatMs) return;
     this.#advance(drainedUs);
-    if (nowMs - this.#fullMs < FULL_MS) return this.#send([this.#messages.asOf(this.#asOfUs)], nowMs);
+    if (!isFullDue) return this.#send([this.#messages.asOf(this.#asOfUs)], nowMs);
     this.#fullMs = nowMs;
     const refused = this.#messages.fullsRefused;
     this.#send(this.#messages.full(this.#book.open(), this.#asOfUs), nowMs);
