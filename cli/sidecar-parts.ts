@@ -2,9 +2,14 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { Clock } from '../contract/clock.ts';
 import type { Config } from '../contract/config-table.ts';
 import { WeirError } from '../contract/errors.ts';
 import type { Logger } from '../contract/log.ts';
+import type { Meter } from '../contract/meter.ts';
+import type { TranslationFeed } from '../sidecar/conntrack/feed.ts';
+import { KernelFeed } from '../sidecar/conntrack/kernel-feed.ts';
+import { loadConntrack } from '../sidecar/conntrack/native-conntrack.ts';
 import { openBpfSource } from '../sidecar/flow-source-bpf.ts';
 import type { FlowSource } from '../sidecar/flow-source.ts';
 import type { HostView } from '../sidecar/host-view.ts';
@@ -47,7 +52,9 @@ export async function startSidecarFrom(
   machine: Machine,
   more: Partial<Pick<SidecarOptions, 'eventClock' | 'epoch' | 'spool'>> = {},
 ): Promise<StageRun> {
+  const follows = config['sidecar.conntrack'] && machine.source.kind === 'ebpf';
   const stage = await startSidecar({
+    ...(follows ? { translations: openTranslations(clock, logger, meter) } : {}),
     log,
     source: machine.source,
     host: machine.host,
@@ -69,6 +76,10 @@ export async function startSidecarFrom(
   });
   return { stage };
 }
+
+/** Nothing is opened before something translates here. */
+const openTranslations = (clock: Clock, logger: Logger, meter: Meter): TranslationFeed =>
+  new KernelFeed({ addon: loadConntrack(), logger, meter, nowMs: () => clock.nowMs() });
 
 /**
  * Adopt what is pinned, deliver it with its stream's total, and take it down. Connections that end before the next capture

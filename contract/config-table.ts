@@ -45,6 +45,7 @@ export interface Config {
   readonly 'sidecar.spoolBytes': number;
   readonly 'sidecar.pin': string;
   readonly 'sidecar.cgroup': string;
+  readonly 'sidecar.conntrack': boolean;
   readonly 'enricher.hold': number;
   readonly 'enricher.clockSkew': number;
   readonly 'enricher.workers': number;
@@ -105,7 +106,7 @@ const list = (sentence: string, pattern?: Field['pattern']): Field<readonly stri
   sentence,
   ...(pattern === undefined ? {} : { pattern }),
 });
-const flag = (sentence: string): Field<boolean> => ({ type: 'bool', default: false, sentence });
+const flag = (sentence: string, value = false): Field<boolean> => ({ type: 'bool', default: value, sentence });
 const oneOf = <V extends string>(values: readonly V[], value: V, sentence: string): Field<V> => ({
   type: 'enum',
   values,
@@ -186,6 +187,10 @@ export const FIELDS: { readonly [K in ConfigKey]: Field<Config[K]> } = {
     'Folder on a bpffs where the capture outlives a killed sidecar; off: nowhere; empty: /sys/fs/bpf/weir/NODE where one is mounted.',
   ),
   'sidecar.cgroup': text('Watch only this cgroup and below, a path; empty: the whole machine.'),
+  'sidecar.conntrack': flag(
+    'Follow translated connections (NAT) of the network namespace that the sidecar runs in.',
+    true,
+  ),
   'enricher.hold': duration(15 * SECOND, 0, 10 * MINUTE, 'How long a batch waits for the claims that it needs.'),
   'enricher.clockSkew': duration(
     10,

@@ -104,6 +104,11 @@ export const ERRORS = {
     3,
     'The kernel refused a capture program; weir doctor tells which and what it costs.',
   ],
+  WEIR_SIDECAR_NO_CONNTRACK: [
+    'drop',
+    3,
+    'Connection tracking cannot be read: destinations behind a translation are told as the Service alone.',
+  ],
   WEIR_SIDECAR_ADDON_ARGUMENT: ['fatal', 3, 'The addon was called with an argument of the wrong type or size.'],
   WEIR_SIDECAR_RECORD_INVALID: ['drop', 3, 'A ring record of an unknown kind or size; counted as a loss.'],
   WEIR_SIDECAR_RECORDING_INVALID: [

@@ -7,6 +7,8 @@ import { Method, type Loss } from '../schemas/generated/common.ts';
 import { encodeRawBatch } from '../schemas/generated/flows-raw-v1.ts';
 import { CONTENT_TYPE_AVRO_SINGLE_OBJECT, HEADER, type OutgoingMessage } from '../transport/log.ts';
 import { NO_OWNER, type CapturedColumns } from './captured-columns.ts';
+import { translationsOf } from './conntrack/batch-translations.ts';
+import { NAT_LOOKED } from './conntrack/nat-flags.ts';
 import { fillDictionaries } from './dictionary.ts';
 import type { OwnerTable } from './owners.ts';
 
@@ -88,7 +90,7 @@ export class BatchStream {
 
   /**
    * As `seal`, for a batch whose numbers stand: exactly these rows and losses. Where other names make it too large for a
-   * message, it goes without processes and partners.
+   * message, it goes without processes, partners and translations.
    */
   sealPlanned(
     columns: CapturedColumns,
@@ -103,6 +105,7 @@ export class BatchStream {
       columns.remoteMethod.fill(Method.none, 0, rows);
       columns.pid.fill(0, 0, rows);
       columns.comm.fill(0, 0, 16 * rows);
+      columns.nat.fill(NAT_LOOKED, 0, rows);
       value = this.#encode(columns, rows, losses, owners);
     }
     return this.#sealed(columns, rows, losses, value, nowUs);
@@ -126,6 +129,7 @@ export class BatchStream {
   #encode(columns: CapturedColumns, rows: number, losses: readonly Loss[], owners: OwnerTable): Uint8Array {
     const { cluster, network, node, stream } = this.#identity;
     const { workloads, processes } = fillDictionaries(columns, rows, owners);
+    const { natAddresses, translations } = translationsOf(columns, rows);
     let offset = 0;
     for (let row = 0; row < rows; row++) {
       columns.numberOffset[row] = offset;
@@ -137,7 +141,7 @@ export class BatchStream {
       const first = this.#next;
       const next = first + offset + lossesFlows(losses);
       const header = { cluster, network, node, ring: stream, seq: this.#seq, first, next };
-      return encodeRawBatch({ ...header, losses, workloads, processes, natAddresses: [], translations: [], flows: columns });
+      return encodeRawBatch({ ...header, losses, workloads, processes, natAddresses, translations, flows: columns });
     } finally {
       columns.length = length;
     }

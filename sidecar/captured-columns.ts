@@ -25,6 +25,13 @@ export class CapturedColumns extends RawFlowColumns {
   readMs: Float64Array;
   /** Owner of the other end where that is on this machine, else NO_OWNER. */
   partner: Int32Array;
+  /** Whether and how it is translated: sidecar/conntrack/nat-flags.ts. */
+  nat: Int32Array;
+  /** What the other end's socket sees of this end, 16 bytes a row, and of itself; only where `nat` says so. */
+  natLocalAddr: Uint8Array;
+  natLocalPort: Int32Array;
+  natRemoteAddr: Uint8Array;
+  natRemotePort: Int32Array;
 
   constructor(capacity: number) {
     super(capacity);
@@ -37,6 +44,11 @@ export class CapturedColumns extends RawFlowColumns {
     this.ringEnd = new Float64Array(capacity);
     this.readMs = new Float64Array(capacity);
     this.partner = new Int32Array(capacity);
+    this.nat = new Int32Array(capacity);
+    this.natLocalAddr = new Uint8Array(16 * capacity);
+    this.natLocalPort = new Int32Array(capacity);
+    this.natRemoteAddr = new Uint8Array(16 * capacity);
+    this.natRemotePort = new Int32Array(capacity);
   }
 
   protected override resize(capacity: number): void {
@@ -50,6 +62,11 @@ export class CapturedColumns extends RawFlowColumns {
     this.ringEnd = grownFloat64(this.ringEnd, capacity);
     this.readMs = grownFloat64(this.readMs, capacity);
     this.partner = grownInt32(this.partner, capacity);
+    this.nat = grownInt32(this.nat, capacity);
+    this.natLocalAddr = grownUint8(this.natLocalAddr, 16 * capacity);
+    this.natLocalPort = grownInt32(this.natLocalPort, capacity);
+    this.natRemoteAddr = grownUint8(this.natRemoteAddr, 16 * capacity);
+    this.natRemotePort = grownInt32(this.natRemotePort, capacity);
   }
 
   /** Forget the first `rows` rows; what follows moves to the front. */

@@ -7,6 +7,7 @@
 import { Report, Role } from '../schemas/generated/common.ts';
 import { mix, wordsOf } from './address-table.ts';
 import type { CapturedColumns } from './captured-columns.ts';
+import { NAT_LOCAL, NAT_REMOTE } from './conntrack/nat-flags.ts';
 
 const EMPTY = -1;
 const ABSENT = -1;
@@ -41,6 +42,8 @@ const LEFT_OUT = [
   'rttMinUs',
   'connectUs',
   'unsentBytes',
+  'natLocalPort',
+  'natRemotePort',
 ] as const satisfies readonly (keyof CapturedColumns)[];
 
 /**
@@ -159,6 +162,7 @@ class Edges {
     if (error[a] !== error[b] || cgroupId[a] !== cgroupId[b]) return false;
     const p = 4 * a;
     const q = 4 * b;
+    if (!this.#isTranslatedSame(a, b)) return false;
     let loop = true;
     for (let i = 0; i < 4; i++) {
       if (this.#local[p + i] !== this.#local[q + i] || this.#remote[p + i] !== this.#remote[q + i]) return false;
@@ -166,5 +170,17 @@ class Edges {
     }
     // Which end is which, of one address to itself and with no known role, only the ports tell.
     return !(loop && role[a] === Role.unknown);
+  }
+
+  /** Ports apart, which a merged row has not. */
+  #isTranslatedSame(a: number, b: number): boolean {
+    const { nat, natLocalAddr, natRemoteAddr } = this.#columns;
+    const flags = nat[a]!;
+    if (((flags ^ nat[b]!) & (NAT_LOCAL | NAT_REMOTE)) !== 0) return false;
+    for (let i = 0; i < 16; i++) {
+      if ((flags & NAT_LOCAL) !== 0 && natLocalAddr[16 * a + i] !== natLocalAddr[16 * b + i]) return false;
+      if ((flags & NAT_REMOTE) !== 0 && natRemoteAddr[16 * a + i] !== natRemoteAddr[16 * b + i]) return false;
+    }
+    return true;
   }
 }

@@ -141,6 +141,7 @@ function decodeFlow(
   columns.process[row] = -1;
   columns.owner[row] = NO_OWNER;
   columns.partner[row] = NO_OWNER;
+  columns.nat[row] = 0;
   return true;
 }
 

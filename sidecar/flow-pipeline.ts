@@ -8,6 +8,8 @@ import { RAW_MESSAGE_BYTES_MAX } from '../contract/limits.ts';
 import { CapturedColumns, NO_OWNER, rowsUpTo } from './captured-columns.ts';
 import { BatchStream, numbersOf, streamOf, type SealedBatch } from './batch.ts';
 import { coarsen } from './coarsen.ts';
+import { exchangeTranslated } from './conntrack/translated-ends.ts';
+import { Translator } from './conntrack/translate.ts';
 import { decodeRing, type ListenEvent } from './decode.ts';
 import { FlowAccounts } from './flow-accounts.ts';
 import type { SourceStart } from './flow-source.ts';
@@ -65,6 +67,7 @@ export class FlowPipeline {
   readonly #memory = new PairMemory();
   readonly #pairing = new Pairing(this.#memory);
   readonly #roles = new OlderRoles();
+  readonly #translator: Translator | null;
   readonly #losses: LossLedger;
   readonly #misses: RecursionMisses;
   readonly #refused = new RefusedRecords();
@@ -87,6 +90,7 @@ export class FlowPipeline {
     this.#options = options;
     this.#accounts = new FlowAccounts(options.meter);
     this.#misses = new RecursionMisses(options.meter);
+    this.#translator = options.translations === undefined ? null : new Translator(options.translations, options.meter);
     this.#clock = new WallClock(options.source, start, options.logger);
     this.#partition = partition;
     this.#sender = sender;
@@ -145,6 +149,7 @@ export class FlowPipeline {
       while (this.#columns.length < ROWS_WAITING_MAX && !drained) drained = !this.#readOnce(nowMs, listens);
       this.#relieve(nowMs);
     } while (!drained && this.#columns.length < ROWS_WAITING_MAX);
+    this.#translator?.poll(nowMs);
     const counters = this.#options.source.counters();
     this.#misses.observe(counters);
     this.#accounts.in(this.#losses.observe(counters, nowMs * 1000));
@@ -162,6 +167,7 @@ export class FlowPipeline {
     const byUs = this.#clock.look(nowMs);
     const byMs = byUs / 1000;
     if (byUs === 0) return 0;
+    this.#translator?.clockSet();
     for (let row = 0; row < this.#columns.length; row++) this.#columns.readMs[row]! += byMs;
     this.#refused.clockSet(byMs);
     if (this.#lossesSinceMs !== null) this.#lossesSinceMs += byMs;
@@ -326,8 +332,11 @@ export class FlowPipeline {
   #attribute(rows: number): void {
     const columns = this.#columns;
     this.#owners.assign(columns, 0);
+    this.#translator?.translate(columns, this.#sockets);
+    if (this.#translator !== null) exchangeTranslated(columns);
     this.#pairing.match(columns, this.#sockets);
     this.#pairing.settle(columns, rows, this.#sockets);
+    if (this.#translator !== null) exchangeTranslated(columns);
     if (this.#sockets !== null) this.#roles.infer(columns, rows, this.#sockets);
   }
 

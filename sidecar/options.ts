@@ -4,6 +4,7 @@ import type { Logger } from '../contract/log.ts';
 import type { Meter } from '../contract/meter.ts';
 import type { Log } from '../transport/log.ts';
 import type { FlowSource } from './flow-source.ts';
+import type { TranslationFeed } from './conntrack/feed.ts';
 import type { HostView } from './host-view.ts';
 import type { SpoolOptions } from './spool.ts';
 
@@ -11,6 +12,8 @@ export interface SidecarOptions {
   readonly log: Log;
   readonly source: FlowSource;
   readonly host: HostView;
+  /** Translations of this machine, which the sidecar closes. Without it, addresses are as the sockets see them. */
+  readonly translations?: TranslationFeed;
   /** For pauses between tries: always the wall clock. */
   readonly clock: Clock;
   /** Paces reading, scanning and batching; a playback's own clock. Default: `clock`. */
