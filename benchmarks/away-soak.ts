@@ -112,7 +112,7 @@ async function sinkScene(world: AwayWorld, folder: string): Promise<Scene> {
   const child = await world.stage('sink', [...lake, ...bounds]);
   const feeding = await feed(world.log, FLOWS_SECOND);
   const rows = async (): Promise<number> => {
-    const read = await openLake({ store: s3.read({ cacheDir: join(folder, 'read') }) });
+    const read = await openLake({ store: s3.read({ cacheDir: join(folder, 'read'), cacheBytesMax: 4 * 1024 ** 3 }) });
     try {
       const [row] = await queryAll(read, 'SELECT count(*) AS n, count(DISTINCT flow_number) AS d FROM flows');
       assert.equal(row!['n'], row!['d'], 'no row is there twice');
