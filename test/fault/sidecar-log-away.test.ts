@@ -163,6 +163,20 @@ function cutWhen(isCut: () => boolean, log: Log): Log {
   });
 }
 
+/** A log whose disk takes its time. */
+function slow(ms: number, log: Log): Log {
+  return new Proxy(log, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== 'function') return member;
+      return async (...given: unknown[]): Promise<unknown> => {
+        if (name === 'produce') await systemClock.sleep(ms);
+        return Reflect.apply(member, target, given);
+      };
+    },
+  });
+}
+
 /** A log that takes nothing while its disk is full. */
 function failWhen(isFull: () => boolean, log: Log): Log {
   return new Proxy(log, {
@@ -216,31 +230,37 @@ test('with a spool everything waits there whole, and comes first when the log is
   });
 });
 
-test('kill -9 with a spool: the ring keeps what the spool has not, the spool comes first, and nothing is missing', async () => {
-  await withSpool(64 << 20, async (open) => {
-    const world = new World();
-    for (let life = 0; life < 3; life++) {
-      let killed = false;
-      const spool = await open(() => killed);
-      const { source, stage } = await world.start({ spool, messagesBytesMax: 100_000 });
-      await world.emit(3000, 50);
-      source.killed = true;
-      killed = true;
-      stage.stop().catch(() => undefined);
-      await world.emit(100, 50);
-    }
-    world.away = false;
-    const last = await world.start({ spool: await open() });
-    await systemClock.sleep(500);
-    await last.stage.stop();
-    const folded = world.fold();
-    assert.equal(folded.missing, 0);
-    assert.equal(folded.flows + (folded.lost['ring_full'] ?? 0), 9300);
-    assert.ok(folded.flows > 8000);
-    assert.equal(folded.lost['ring_full'] ?? 0, world.ring.dropped);
-    assert.equal(countOf(folded, Report.merged), 0);
+for (const [disk, slowMs] of [
+  ['a quick disk', 0],
+  ['a disk that the ring has to wait for', 150],
+] as const) {
+  test(`kill -9 with a spool on ${disk}: what it has not, the ring has; the spool comes first, and nothing is missing`, async () => {
+    await withSpool(64 << 20, async (open) => {
+      const world = new World();
+      for (let life = 0; life < 3; life++) {
+        let killed = false;
+        const { log, bytesMax } = await open(() => killed);
+        const spool = { log: slow(slowMs, log), bytesMax };
+        const { source, stage } = await world.start({ spool, messagesBytesMax: 100_000 });
+        await world.emit(3000, 50);
+        source.killed = true;
+        killed = true;
+        stage.stop().catch(() => undefined);
+        await world.emit(100, 50);
+      }
+      world.away = false;
+      const last = await world.start({ spool: await open() });
+      await systemClock.sleep(500);
+      await last.stage.stop();
+      const folded = world.fold();
+      assert.equal(folded.missing, 0);
+      assert.equal(folded.flows + (folded.lost['ring_full'] ?? 0), 9300);
+      assert.ok(folded.flows > (slowMs === 0 ? 3000 : 300), `${folded.flows} flows`);
+      assert.equal(folded.lost['ring_full'] ?? 0, world.ring.dropped);
+      assert.equal(countOf(folded, Report.merged), 0);
+    });
   });
-});
+}
 
 test('a spool whose disk fails is none: memory holds, then rows are merged, and it goes on when the disk is back', async () => {
   await withSpool(64 << 20, async (open) => {
