@@ -6,16 +6,23 @@
 import { type Clock, systemClock } from '../contract/clock.ts';
 import { WeirError } from '../contract/errors.ts';
 import type { Store } from '../contract/store.ts';
-import { type ChainTable, formatHour, genesisName } from '../schemas/objects.ts';
+import { type ChainTable, formatHour, type Genesis, genesisName } from '../schemas/objects.ts';
 import { type Log, TOPICS, type TopicDescription } from '../transport/log.ts';
 import { checkAgainstLog, type LogFigures } from './verify/against-log.ts';
+import { mapBounded } from './verify/bounded.ts';
+import { countReads } from './verify/count-reads.ts';
 import type { Finding } from './verify/finding.ts';
-import { type ChainListing, listLake } from './verify/lake-listing.ts';
+import { type ChainListing, type LakeListing, listLake } from './verify/lake-listing.ts';
+import { ledgerOf, type LedgerSum, mergeLedgers } from './verify/ledger.ts';
 import { checkLosses, strayLosses } from './verify/losses-objects.ts';
-import { type HourFigures, walkChain } from './verify/walk.ts';
+import { type HourFigures, type Walk, walkChain } from './verify/walk.ts';
 
 export type { Finding, FindingCode } from './verify/finding.ts';
+export type { LedgerSum } from './verify/ledger.ts';
 export type { HourFigures } from './verify/walk.ts';
+
+/** Chains walked together: each reads ahead by itself. */
+const CHAINS_AT_ONCE = 4;
 
 export interface PartitionReport {
   readonly table: ChainTable;
@@ -33,6 +40,7 @@ export interface PartitionReport {
   readonly losses: number;
   readonly streams: number;
   readonly hours: readonly HourFigures[];
+  readonly ledger: readonly LedgerSum[];
   /** Null without a log. */
   readonly log: LogFigures | null;
 }
@@ -51,12 +59,18 @@ export interface VerifySummary {
   readonly rows: number;
   readonly flows: number;
   readonly losses: number;
+  /** What `losses` consists of. */
+  readonly ledger: readonly LedgerSum[];
   /** Messages that the log holds and the lake does not yet; null without a log. */
   readonly lagMessages: number | null;
   /** Flow numbers that the raw log tells of and the lake does not hold yet; null without a raw log. */
   readonly lagFlows: number | null;
   /** One sentence: by what the lake was judged, and how far. */
   readonly judged: string;
+  /** What it took: requests for bytes, and the bytes that were read, of those that the objects have. */
+  readonly reads: number;
+  readonly bytesRead: number;
+  readonly bytesStored: number;
 }
 
 export interface VerifyOptions {
@@ -67,12 +81,16 @@ export interface VerifyOptions {
   readonly topicPrefix?: string;
   /** The sink's consumer group for a table's topic: its commit tells how far the lake once went. */
   readonly sinkGroup?: (table: ChainTable) => string;
+  /** The enricher's group for the raw topic of an id: its commit tells up to where raw messages must be downstream. */
+  readonly enricherGroup?: (rawTopicId: string) => string;
   readonly clock?: Clock;
 }
 
 /** Fails: WEIR_EXPLORE_NO_LAKE where there is nothing at all; the store's and the log's own errors. */
-export async function verifyLake(options: VerifyOptions): Promise<VerifyReport> {
-  const { store } = options;
+export async function verifyLake(given: VerifyOptions): Promise<VerifyReport> {
+  const counted = countReads(given.store);
+  const { store } = counted;
+  const options = { ...given, store };
   const listing = await listLake(store);
   const findings = [...listing.findings];
   if (listing.chains.length === 0 && listing.losses.size === 0 && findings.length === 0) {
@@ -83,38 +101,62 @@ export async function verifyLake(options: VerifyOptions): Promise<VerifyReport> 
   }
   const partitions: PartitionReport[] = [];
   const seen = new Set<string>();
-  for (const chain of listing.chains) {
-    const walked = await verifyChain(options, chain, findings);
-    if (walked === null) continue;
-    partitions.push(walked.report);
-    if (chain.table !== 'flows') continue;
-    const input = { partition: chain.partition, links: walked.links, losses: listing.losses };
-    findings.push(...(await checkLosses(store, options.clock ?? systemClock, input, seen)));
+  const chains = await mapBounded(listing.chains, CHAINS_AT_ONCE, (chain) =>
+    verifyChain(options, listing, chain, seen),
+  );
+  for (const chain of chains) {
+    if (chain.report !== null) partitions.push(chain.report);
+    findings.push(...chain.findings);
   }
   const listed = new Set(listing.chains.flatMap((chain) => chain.objects.map((object) => object.name)));
   findings.push(...(await strayLosses(store, listing.losses, seen, listed)));
-  return { ok: findings.length === 0, partitions, findings, summary: summarise(partitions, options.log !== undefined) };
+  const took = { ...counted.figures, bytesStored: listing.bytes };
+  const summary = summarise(partitions, options.log !== undefined, took);
+  return { ok: findings.length === 0, partitions, findings, summary };
 }
 
-async function verifyChain(options: VerifyOptions, chain: ChainListing, findings: Finding[]) {
+interface VerifiedChain {
+  /** Null: there is no beginning to judge it from. */
+  readonly report: PartitionReport | null;
+  readonly findings: readonly Finding[];
+}
+
+/** Losses objects that were accounted for are added to `seen`. */
+async function verifyChain(
+  options: VerifyOptions,
+  { losses }: LakeListing,
+  chain: ChainListing,
+  seen: Set<string>,
+): Promise<VerifiedChain> {
+  const { store, clock = systemClock } = options;
   const { table, partition, genesis } = chain;
   if (genesis === null) {
     const message = `the object that begins the chain is missing; ${chain.objects.length} objects cannot be judged`;
-    findings.push({ code: 'genesis_missing', table, partition, object: genesisName(table, partition), message });
-    return null;
+    const code = 'genesis_missing';
+    return { report: null, findings: [{ code, table, partition, object: genesisName(table, partition), message }] };
   }
-  const walk = await walkChain(options.store, chain, genesis);
-  findings.push(...walk.findings);
-  let log: LogFigures | null = null;
   const input = await logInput(options, table, partition);
-  if (input !== null) {
-    const against = await checkAgainstLog(input, chain, walk);
-    findings.push(...against.findings);
-    log = against.figures;
+  const start = input?.description.partitions[partition]?.start;
+  const from = start === undefined ? null : { logId: input!.description.id, offset: start };
+  const walk = await walkChain(store, chain, genesis, from);
+  const findings = [...walk.findings];
+  const against = input === null ? null : await checkAgainstLog(input, chain, walk);
+  if (against !== null) findings.push(...against.findings);
+  if (table === 'flows') {
+    findings.push(...(await checkLosses(store, clock, { partition, links: walk.links, losses }, seen)));
   }
+  return { report: reportOf(chain, genesis, walk, against?.figures ?? null), findings };
+}
+
+function reportOf(
+  { table, partition }: ChainListing,
+  genesis: Genesis,
+  walk: Walk,
+  log: LogFigures | null,
+): PartitionReport {
   const total = (key: 'objects' | 'rows' | 'flows' | 'losses'): number =>
     walk.hours.reduce((sum, hour) => sum + hour[key], 0);
-  const report: PartitionReport = {
+  return {
     table,
     partition,
     logId: walk.end.logId,
@@ -127,22 +169,23 @@ async function verifyChain(options: VerifyOptions, chain: ChainListing, findings
     losses: total('losses'),
     streams: walk.end.streams.size,
     hours: walk.hours,
+    ledger: ledgerOf(walk.links.flatMap((link) => link.losses)),
     log,
   };
-  return { report, links: walk.links };
 }
 
 /** Null without a log, or where it has no such topic (any more). */
 async function logInput(options: VerifyOptions, table: ChainTable, partition: number) {
-  const { log, topicPrefix = '', sinkGroup } = options;
+  const { log, topicPrefix = '', sinkGroup, enricherGroup = null } = options;
   if (log === undefined) return null;
   const topic = `${topicPrefix}${table === 'flows' ? TOPICS.enriched : TOPICS.ownership}`;
   const description = await describe(log, topic);
   if (description === null) return null;
-  const raw = `${topicPrefix}${TOPICS.raw}`;
-  const rawTopic = table === 'flows' && (await describe(log, raw)) !== null ? raw : null;
+  const rawTopic = `${topicPrefix}${TOPICS.raw}`;
+  const hasRaw = table === 'flows' && (await describe(log, rawTopic)) !== null;
+  const raw = hasRaw ? { topic: rawTopic, group: enricherGroup } : null;
   const committed = sinkGroup === undefined ? null : await log.position(sinkGroup(table), topic, partition);
-  return { log, topic, description, committed, rawTopic };
+  return { log, topic, description, committed, raw };
 }
 
 async function describe(log: Log, topic: string): Promise<TopicDescription | null> {
@@ -154,7 +197,11 @@ async function describe(log: Log, topic: string): Promise<TopicDescription | nul
   }
 }
 
-function summarise(partitions: readonly PartitionReport[], hasLog: boolean): VerifySummary {
+function summarise(
+  partitions: readonly PartitionReport[],
+  hasLog: boolean,
+  took: Pick<VerifySummary, 'reads' | 'bytesRead' | 'bytesStored'>,
+): VerifySummary {
   const sum = (of: (report: PartitionReport) => number): number =>
     partitions.reduce((total, report) => total + of(report), 0);
   const flowsOnly =
@@ -175,6 +222,8 @@ function summarise(partitions: readonly PartitionReport[], hasLog: boolean): Ver
     lagFlows: partitions.some((report) => typeof report.log?.lagFlows === 'number')
       ? sum((report) => report.log?.lagFlows ?? 0)
       : null,
+    ledger: mergeLedgers(partitions.map(({ ledger }) => ledger)),
     judged,
+    ...took,
   };
 }

@@ -4,14 +4,12 @@ import type { Source } from '../../schemas/generated/common.ts';
 import { decodeEnrichedBatch, EnrichedFlowColumns } from '../../schemas/generated/flows-enriched-v1.ts';
 import { ClaimColumns, decodeOwnershipMessage } from '../../schemas/generated/ownership-v1.ts';
 import { type ChainTable, formatObjectName } from '../../schemas/objects.ts';
-import { HEADER, type Log, type Message, type Offset, type TopicDescription } from '../../transport/log.ts';
+import type { Log, Message, Offset, TopicDescription } from '../../transport/log.ts';
+import { type AgainstRaw, checkAgainstRaw, rawBounds, type RawFigures, type RawTopic } from './against-raw.ts';
 import type { Finding } from './finding.ts';
 import type { ChainListing } from './lake-listing.ts';
+import { messagesOf } from './log-messages.ts';
 import type { Walk } from './walk.ts';
-
-/** One read: a bounded piece of the log in memory. */
-const READ_BYTES_MAX = 16 * 1024 * 1024;
-const READ_MESSAGES_MAX = 1_000;
 
 /** How far the chain can be judged by the log. */
 export interface LogFigures {
@@ -21,6 +19,8 @@ export interface LogFigures {
   readonly lagMessages: number;
   /** Flow numbers that the raw log tells of and the lake does not hold yet; null where there is no such topic. */
   readonly lagFlows: number | null;
+  /** Of the table `flows`: what was held against the raw log; null where there is none. */
+  readonly raw: RawFigures | null;
   /** First offset from which the sources of the log were compared; null without any. */
   readonly comparedFrom: number | null;
 }
@@ -37,7 +37,7 @@ export interface LogInput {
   /** What the sink committed, null without: a chain that ends before it has lost its tail. */
   readonly committed: Offset | null;
   /** Of the table `flows`: the raw topic, whose headers alone are read. */
-  readonly rawTopic: string | null;
+  readonly raw: RawTopic | null;
 }
 
 export async function checkAgainstLog(input: LogInput, chain: ChainListing, walk: Walk): Promise<AgainstLog> {
@@ -49,7 +49,7 @@ export async function checkAgainstLog(input: LogInput, chain: ChainListing, walk
     findings.push({ code, table: chain.table, partition: chain.partition, object, message });
   };
   if (bounds === undefined || input.description.id !== logId) {
-    return { figures: { sameLog: false, lagMessages: 0, lagFlows: null, comparedFrom: null }, findings };
+    return { figures: { sameLog: false, lagMessages: 0, lagFlows: null, raw: null, comparedFrom: null }, findings };
   }
   if (input.committed !== null && input.committed > nextOffset) {
     find(
@@ -65,14 +65,13 @@ export async function checkAgainstLog(input: LogInput, chain: ChainListing, walk
       `the log begins at offset ${bounds.start}, the chain ends at ${nextOffset}: what lay between was never stored`,
     );
   const lagMessages = Math.max(0, bounds.end - Math.max(nextOffset, bounds.start));
-  const lagFlows = input.rawTopic === null ? null : await rawLag(input.log, input.rawTopic, chain.partition, walk);
-  const figures = { sameLog: true, lagMessages, lagFlows };
-  const first = walk.links.findIndex(
-    (link) => link.object.parsed.logId === logId && link.object.parsed.firstOffset >= bounds.start,
-  );
-  if (first < 0 || nextOffset > bounds.end) return { figures: { ...figures, comparedFrom: null }, findings };
-  const start = walk.links[first]!.object.parsed.firstOffset as Offset;
-  const expected = new Map([...walk.links[first]!.before.streams].map(([name, { next }]) => [name, next]));
+  const from = Math.max(nextOffset, bounds.start) as Offset;
+  const raw = input.raw === null || from > bounds.end ? null : await againstRaw(input, chain, walk, from);
+  if (raw !== null) findings.push(...raw.findings);
+  const figures = { sameLog: true, lagMessages, lagFlows: raw?.lagFlows ?? null, raw: raw?.figures ?? null };
+  if (walk.at === null || nextOffset > bounds.end) return { figures: { ...figures, comparedFrom: null }, findings };
+  const start = walk.at.firstOffset as Offset;
+  const expected = new Map([...walk.at.state.streams].map(([name, { next }]) => [name, next]));
   const foldedTo = await foldLog(input, chain, start, nextOffset as Offset, expected);
   for (const [name, next] of expected) {
     const held = walk.end.streams.get(name)?.next;
@@ -86,6 +85,20 @@ export async function checkAgainstLog(input: LogInput, chain: ChainListing, walk
       );
   }
   return { figures: { ...figures, comparedFrom: start }, findings };
+}
+
+/**
+ * The raw log against the lake and what the enriched log holds beyond it. The enricher's position is read before the
+ * enriched log's end: what it had passed by then is there.
+ */
+async function againstRaw(input: LogInput, chain: ChainListing, walk: Walk, from: Offset): Promise<AgainstRaw | null> {
+  const { log, topic } = input;
+  const bounds = await rawBounds(log, input.raw!, chain.partition);
+  if (bounds === null) return null;
+  const waiting = new Map<string, number>();
+  const fold = foldOf(chain.table);
+  for await (const message of messagesOf(log, topic, chain.partition, from)) fold(message, waiting);
+  return checkAgainstRaw(log, bounds, { partition: chain.partition, end: walk.end, waiting });
 }
 
 /** What the object after the chain's end is called: a name follows from the predecessor alone. */
@@ -109,36 +122,6 @@ async function foldLog(
     fold(message, expected);
   }
   return to;
-}
-
-/** Everything from an offset to the log's end as it is then, in pieces. */
-async function* messagesOf(log: Log, topic: string, partition: number, from: Offset): AsyncGenerator<Message> {
-  for (let next = from; ; ) {
-    const read = await log.read(topic, partition, next, {
-      messagesMax: READ_MESSAGES_MAX,
-      bytesMax: READ_BYTES_MAX,
-      waitMs: 0,
-    });
-    yield* read.messages;
-    const last = read.messages.at(-1);
-    if (last === undefined) return;
-    next = (last.offset + 1) as Offset;
-  }
-}
-
-/** How far the streams of the raw partition have got beyond the chain, by the messages' headers. */
-async function rawLag(log: Log, topic: string, partition: number, walk: Walk): Promise<number | null> {
-  const bounds = (await log.describe(topic)).partitions[partition];
-  if (bounds === undefined) return null;
-  const told = new Map<string, number>();
-  for await (const { headers } of messagesOf(log, topic, partition, bounds.start)) {
-    const ring = headers[HEADER.ring];
-    const next = Number(headers[HEADER.next]);
-    if (ring !== undefined && Number.isSafeInteger(next)) advance(told, ring, next);
-  }
-  let lag = 0;
-  for (const [ring, next] of told) lag += Math.max(0, next - (walk.end.streams.get(ring)?.next ?? 0));
-  return lag;
 }
 
 const advance = (expected: Map<string, number>, name: string, next: number): void => {

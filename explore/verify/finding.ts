@@ -20,7 +20,8 @@ export type FindingCode =
   | 'log_cut'
   | 'tail_missing'
   | 'stream_short'
-  | 'stream_ahead';
+  | 'stream_ahead'
+  | 'raw_missing';
 
 export interface Finding {
   readonly code: FindingCode;

@@ -6,8 +6,8 @@ import { type ObjectFacts, parseFileMetadata } from '../../schemas/objects.ts';
 
 /** `weir-streams` of a large fleet is some hundred KB; a footer beyond this is forged. */
 export const FOOTER_BYTES_MAX: number = 64 * 1024 * 1024;
-/** The first read: most footers lie within. Kept under hyparquet's own 512 KB, since most objects are small. */
-const FIRST_READ_BYTES = 64 * 1024;
+/** The first read of an object that nothing is known of: most footers lie within. */
+export const FIRST_READ_BYTES: number = 32 * 1024;
 const MAGIC = 0x31524150; // "PAR1", little-endian
 const TAIL_BYTES = 8; // length of the footer, magic
 
@@ -18,6 +18,8 @@ export interface ParquetFooter {
   /** The file's own key-value metadata. */
   readonly pairs: Readonly<Record<string, string>>;
   readonly rowsCount: number;
+  /** Of the footer, its length and the magic. */
+  readonly tailBytes: number;
 }
 
 /** An object of a chain. */
@@ -25,27 +27,41 @@ export interface ObjectFooter {
   readonly kind: 'facts';
   readonly facts: ObjectFacts;
   readonly rowsCount: number;
+  /** How many of its last bytes had to be read. 0: it is not its end that tells. */
+  readonly tailBytes: number;
 }
 
 const cut = (why: string): Broken => ({ kind: 'cut', why });
 
-/** What Weir says in a file of either format. */
-export async function readFooter(store: Store, object: StoredObject): Promise<ObjectFooter | Broken> {
+/**
+ * What Weir says in a file of either format.
+ * @param firstBytes how many bytes of the end are read at first, where it is told there.
+ */
+export async function readFooter(
+  store: Store,
+  object: StoredObject,
+  firstBytes: number = FIRST_READ_BYTES,
+): Promise<ObjectFooter | Broken> {
   const footer = object.name.endsWith('.avro')
     ? await readAvroHead(store, object)
-    : await readParquetFooter(store, object);
+    : await readParquetFooter(store, object, firstBytes);
   if ('why' in footer) return footer;
   const facts = parseFileMetadata(footer.pairs);
   if (facts === null) return { kind: 'invalid', why: 'its metadata is not what Weir writes' };
   // An Avro file counts its rows in every block, and its head not at all: that it is whole is all that is known.
-  return { kind: 'facts', facts, rowsCount: footer.kind === 'avro' ? facts.rows : footer.rowsCount };
+  if (footer.kind === 'avro') return { kind: 'facts', facts, rowsCount: facts.rows, tailBytes: 0 };
+  return { kind: 'facts', facts, rowsCount: footer.rowsCount, tailBytes: footer.tailBytes };
 }
 
 /** Reads at most two ranges. Errors: those of the store. */
-export async function readParquetFooter(store: Store, object: StoredObject): Promise<ParquetFooter | Broken> {
+export async function readParquetFooter(
+  store: Store,
+  object: StoredObject,
+  firstBytes: number = FIRST_READ_BYTES,
+): Promise<ParquetFooter | Broken> {
   const { name, bytes } = object;
   if (bytes < TAIL_BYTES + 4) return cut(`it has ${bytes} bytes, too few for a Parquet file`);
-  let tailStart = Math.max(0, bytes - FIRST_READ_BYTES);
+  let tailStart = Math.max(0, bytes - firstBytes);
   let tail = await store.readRange(name, tailStart, bytes);
   if (tail.length !== bytes - tailStart)
     return cut(`only ${tail.length} of its last ${bytes - tailStart} bytes could be read`);
@@ -81,7 +97,7 @@ function parseFooter(tail: Uint8Array, footerStart: number): ParquetFooter | Bro
   for (const group of metadata.row_groups) groupRows += Number(group.num_rows);
   if (groupRows !== rowsCount)
     return { kind: 'invalid', why: `its row groups hold ${groupRows} rows, its footer says ${rowsCount}` };
-  return { kind: 'parquet', metadata, pairs, rowsCount };
+  return { kind: 'parquet', metadata, pairs, rowsCount, tailBytes: tail.length };
 }
 
 /** The data that the footer tells of must lie between the head and the footer: bytes cut out of the middle show here. */

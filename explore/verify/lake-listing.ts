@@ -27,6 +27,8 @@ export interface LakeListing {
   readonly chains: readonly ChainListing[];
   readonly losses: ReadonlyMap<string, ListedObject>;
   readonly findings: readonly Finding[];
+  /** Of all that is visible. */
+  readonly bytes: number;
 }
 
 const TABLES: readonly TableName[] = ['flows', 'losses', 'ownership'];
@@ -39,9 +41,12 @@ export async function listLake(store: Store): Promise<LakeListing> {
   const genesis = await listGenesis(store, findings);
   const objects = new Map<string, ListedObject[]>();
   const losses = new Map<string, ListedObject>();
-  for (const table of TABLES) {
-    for (const object of await store.list(`${table}/`)) {
+  let bytes = 0;
+  const lists = await Promise.all(TABLES.map((table) => store.list(`${table}/`)));
+  for (const [index, table] of TABLES.entries()) {
+    for (const object of lists[index]!) {
       if (isHidden(object.name)) continue;
+      bytes += object.bytes;
       const parsed = parseObjectName(object.name);
       if (parsed === null) findings.push(strange(table, object.name));
       else if (table === 'losses') losses.set(object.name, { ...object, parsed });
@@ -58,7 +63,7 @@ export async function listLake(store: Store): Promise<LakeListing> {
       objects: objects.get(key) ?? [],
     };
   });
-  return { chains, losses, findings };
+  return { chains, losses, findings, bytes };
 }
 
 async function listGenesis(store: Store, findings: Finding[]): Promise<Map<string, Genesis | null>> {

@@ -7,12 +7,15 @@ import { type LossEntry, lossesNameOf, META } from '../../schemas/objects.ts';
 import type { Finding } from './finding.ts';
 import { type ParquetFooter, readParquetFooter } from './footer.ts';
 import { readAvroHead, readAvroRows } from './avro-file.ts';
+import { mapBounded } from './bounded.ts';
 import type { ListedObject } from './lake-listing.ts';
 import type { Link } from './walk.ts';
 
 /** A writer makes the losses object right after its object: how long the last one of a chain is waited for. */
 const WAIT_MS = 100;
 const WAITS = 5;
+/** Losses objects looked at together: most are small, and over a bucket the round trips are most of the time. */
+const AT_ONCE = 16;
 /** A ledger of 20,000 entries, the most of one object, is some hundred KB. */
 const LOSSES_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -29,24 +32,19 @@ export async function checkLosses(
   input: LossesInput,
   seen: Set<string>,
 ): Promise<Finding[]> {
-  const findings: Finding[] = [];
   const { partition, links } = input;
-  for (const [index, link] of links.entries()) {
+  const last = links.at(-1);
+  const checked = await mapBounded(links, AT_ONCE, async (link): Promise<Finding | null> => {
     const name = lossesNameOf(link.object.name);
     seen.add(name);
-    const needed = link.facts.losses.length > 0;
-    const isLast = index === links.length - 1;
-    const object = input.losses.get(name) ?? (needed ? await waitFor(store, clock, name, isLast) : null);
-    if (object === null) {
-      if (!needed) continue;
-      const message = `${link.object.name} tells ${link.facts.losses.length} losses that the table does not show; start the sink, it makes the object anew`;
-      findings.push({ code: 'losses_missing', table: 'losses', partition, object: name, message });
-      continue;
-    }
-    const finding = await compare(store, object, link, partition);
-    if (finding !== null) findings.push(finding);
-  }
-  return findings;
+    const needed = link.losses.length > 0;
+    const object = input.losses.get(name) ?? (needed ? await waitFor(store, clock, name, link === last) : null);
+    if (object !== null) return compare(store, object, link, partition);
+    if (!needed) return null;
+    const message = `${link.object.name} tells ${link.losses.length} losses that the table does not show; start the sink, it makes the object anew`;
+    return { code: 'losses_missing', table: 'losses', partition, object: name, message };
+  });
+  return checked.filter((finding) => finding !== null);
 }
 
 async function waitFor(store: Store, clock: Clock, name: string, isLast: boolean): Promise<StoredObject | null> {
@@ -67,7 +65,7 @@ async function compare(store: Store, object: StoredObject, link: Link, partition
   if ('why' in file) {
     return { ...at, code: file.kind === 'cut' ? 'object_cut' : 'object_invalid', message: file.why };
   }
-  const told = link.facts.losses;
+  const told = link.losses;
   const differ = (rows: number): Finding => {
     const message = `it has ${rows} rows, ${link.object.name} tells ${told.length} losses`;
     return { ...at, code: 'losses_differ', message };

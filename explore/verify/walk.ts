@@ -11,6 +11,7 @@ import {
   formatObjectName,
   type Genesis,
   type Hour,
+  type LossEntry,
   type ObjectFacts,
   type ObjectFormat,
   type StreamMap,
@@ -23,21 +24,31 @@ import type { ChainListing, ListedObject } from './lake-listing.ts';
 
 export interface HourFigures {
   readonly hour: string;
+  /** Offsets of the log that was then, from and to (exclusive). */
+  fromOffset: number;
+  toOffset: number;
   objects: number;
   rows: number;
   flows: number;
   losses: number;
 }
 
-/** A link of the chain, as far as the later checks need it. */
+/** A link of the chain, as far as the later checks need it: a month has very many, so no state of streams. */
 export interface Link {
   readonly object: ListedObject;
-  readonly before: ChainState;
-  readonly facts: ObjectFacts;
+  readonly losses: readonly LossEntry[];
+}
+
+/** A place in a log. */
+export interface LogPlace {
+  readonly logId: string;
+  readonly offset: number;
 }
 
 export interface Walk {
   readonly links: readonly Link[];
+  /** The state before the first object that begins at or after the place that was asked for; null: there is none. */
+  readonly at: { readonly state: ChainState; readonly firstOffset: number } | null;
   /** After the last object. */
   readonly end: ChainState;
   readonly hours: readonly HourFigures[];
@@ -48,22 +59,32 @@ interface Progress {
   readonly chain: ChainListing;
   readonly format: ObjectFormat;
   readonly footers: FootersAhead;
+  readonly from: LogPlace | null;
   readonly links: Link[];
   readonly findings: Finding[];
   readonly hours: Map<string, HourFigures>;
   /** Not yet met. */
   readonly rest: Map<string, ListedObject>;
   state: ChainState;
+  at: Walk['at'];
   /** A hole lies between `state` and the next object: its numbers cannot add up, and the finding says by how many. */
   hole: { readonly at: string; readonly code: FindingCode; readonly why: string } | null;
 }
 
-export async function walkChain(store: Store, chain: ChainListing, genesis: Genesis): Promise<Walk> {
+/** @param from where the log begins that the chain will be held against, null without one. */
+export async function walkChain(
+  store: Store,
+  chain: ChainListing,
+  genesis: Genesis,
+  from: LogPlace | null,
+): Promise<Walk> {
   const { logId, firstOffset, hour } = genesis;
   const p: Progress = {
     chain,
     format: genesis.format,
     footers: new FootersAhead(store, chain.objects),
+    from,
+    at: null,
     links: [],
     findings: [],
     hours: new Map(),
@@ -87,7 +108,7 @@ export async function walkChain(store: Store, chain: ChainListing, genesis: Gene
       'no chain leads to it: a copy, a renamed object, or one from elsewhere; queries read its rows',
     );
   }
-  return { links: p.links, end: p.state, hours: [...p.hours.values()], findings: p.findings };
+  return { links: p.links, at: p.at, end: p.state, hours: [...p.hours.values()], findings: p.findings };
 }
 
 const find = (p: Progress, code: FindingCode, object: string, message: string): void => {
@@ -164,7 +185,9 @@ async function visit(p: Progress, object: ListedObject): Promise<void> {
   checkStreams(p, object, facts, before.streams);
   if (p.chain.table === 'flows') checkNumbers(p, object, facts, before, hole);
   else if (hole !== null) find(p, hole.code, hole.at, hole.why);
-  p.links.push({ object, before, facts });
+  const { logId, firstOffset } = object.parsed;
+  if (p.at === null && p.from?.logId === logId && firstOffset >= p.from.offset) p.at = { state: before, firstOffset };
+  p.links.push({ object, losses: facts.losses });
   addFigures(p, object, facts);
   p.state = facts.state;
 }
@@ -257,7 +280,10 @@ export function advanceOf(before: StreamMap, after: StreamMap): number {
 
 function addFigures(p: Progress, object: ListedObject, facts: ObjectFacts): void {
   const hour = formatHour(object.parsed.hour);
-  const figures = p.hours.get(hour) ?? { hour, objects: 0, rows: 0, flows: 0, losses: 0 };
+  const { firstOffset } = object.parsed;
+  const none = { objects: 0, rows: 0, flows: 0, losses: 0 };
+  const figures = p.hours.get(hour) ?? { hour, fromOffset: firstOffset, toOffset: firstOffset, ...none };
+  figures.toOffset = facts.state.nextOffset;
   figures.objects++;
   figures.rows += facts.rows;
   figures.flows += facts.flows;

@@ -16,7 +16,7 @@ import { encodeEnrichedBatch } from '../../schemas/generated/flows-enriched-v1.t
 import { ClaimColumns, encodeOwnershipMessage } from '../../schemas/generated/ownership-v1.ts';
 import { startSink } from '../../sink/run.ts';
 import { openFolderStore, readFolderStore } from '../../sink/store/folder.ts';
-import { HEADER, type Log, type Message, TOPICS } from '../../transport/log.ts';
+import { HEADER, type Log, type Message, type Offset, TOPICS } from '../../transport/log.ts';
 import { enrichedBatch, ipv4, type SourceSpec, workload } from '../fixtures/enriched.ts';
 import { MemoryBroker } from '../fixtures/memory-log.ts';
 
@@ -61,6 +61,8 @@ describe('a lake that the sink wrote', () => {
   const groupOf = (topic: string): string =>
     broker.committed(GROUP, topic, 0) === null ? `${GROUP}.ownership` : GROUP;
   const sinkGroup = (table: string): string => groupOf(table === 'flows' ? TOPICS.enriched : TOPICS.ownership);
+
+  const enricherGroup = (rawTopicId: string): string => `enricher.${rawTopicId}`;
 
   /** Run the sink until it has stored what the log holds. */
   async function store(folder: string): Promise<void> {
@@ -118,7 +120,7 @@ describe('a lake that the sink wrote', () => {
 
   const verify = (from: Log | null = log): Promise<VerifyReport> => {
     const store = readFolderStore(lake);
-    return verifyLake(from === null ? { store } : { store, log: from, sinkGroup });
+    return verifyLake(from === null ? { store } : { store, log: from, sinkGroup, enricherGroup });
   };
   const names = async (table: string): Promise<string[]> =>
     (await readdir(join(lake, table), { recursive: true }))
@@ -135,7 +137,16 @@ describe('a lake that the sink wrote', () => {
     }
     const { partitions, summary } = await verify();
     const flows = partitions.find((partition) => partition.table === 'flows')!;
-    assert.deepEqual(flows.log, { sameLog: true, lagMessages: 0, lagFlows: 7, comparedFrom: 0 });
+    const raw = { start: 0, end: 1, judgedTo: null };
+    assert.deepEqual(flows.log, { sameLog: true, lagMessages: 0, lagFlows: 7, raw, comparedFrom: 0 });
+    assert.deepEqual(
+      summary.ledger.map(({ stage, reason, entries, flows: lost, unknown }) => [stage, reason, entries, lost, unknown]),
+      [
+        ['kernel', 'ring_full', 1, 3, 0],
+        ['sink', 'undecodable', 1, 0, 1],
+        ['transport', 'batch_lost', 1, 5, 0],
+      ],
+    );
     assert.equal(summary.lagMessages, 0);
     assert.equal(summary.lagFlows, 7);
   });
@@ -236,6 +247,66 @@ describe('a lake that the sink wrote', () => {
       const { findings, summary } = await verify();
       assert.deepEqual(findings, []);
       assert.equal(summary.lagMessages, 1);
+    });
+  });
+
+  describe('against the raw log', () => {
+    let kept: (readonly [topic: string, was: { start: number; end: number; messages: Message[] }])[];
+    let group = '';
+    beforeEach(async () => {
+      group = enricherGroup((await log.describe(TOPICS.raw)).id);
+      kept = [TOPICS.raw, TOPICS.enriched].map((topic) => {
+        const { start, end, messages } = broker.partition(topic, 0);
+        return [topic, { start, end, messages: [...messages] }];
+      });
+    });
+    afterEach(() => {
+      for (const [topic, was] of kept) Object.assign(broker.partition(topic, 0), was);
+    });
+    const sendRaw = (ring: string, first: number, next: number): Promise<unknown> => {
+      const headers = { [HEADER.ring]: ring, [HEADER.first]: String(first), [HEADER.next]: String(next) };
+      return send(TOPICS.raw, Uint8Array.of(0), headers);
+    };
+
+    it('calls what the enricher has not come to lag, and what it has passed without a trace missing', async () => {
+      const before = await verify();
+      assert.deepEqual([before.findings, before.summary.lagFlows], [[], 7]);
+      await log.commit(group, TOPICS.raw, 0, 1 as Offset);
+      const { findings, partitions, summary } = await verify();
+      assert.deepEqual(
+        findings.map(({ code, table, partition }) => [code, table, partition]),
+        [['raw_missing', 'flows', 0]],
+      );
+      assert.match(findings[0]!.message, /at offset 0 of r1 from 200 up to 207.* neither the lake \(up to 200\)/);
+      assert.equal(summary.lagFlows, 0);
+      assert.equal(partitions.find((one) => one.table === 'flows')!.log!.raw!.judgedTo, 1);
+    });
+
+    it('does not miss what waits in the enriched log', async () => {
+      await send(TOPICS.enriched, batch({ ring: 'r1', first: 200, next: 207 }));
+      const { findings, summary } = await verify();
+      assert.deepEqual(findings, []);
+      assert.deepEqual([summary.lagMessages, summary.lagFlows], [1, 7]);
+    });
+
+    it('is not deceived by repeats, forged numbers and messages that name no stream', async () => {
+      await send(TOPICS.enriched, batch({ ring: 'r1', first: 200, next: 207 }));
+      await sendRaw('r1', 0, 100);
+      await sendRaw('r2', 0, 2 ** 50);
+      await send(TOPICS.raw, Uint8Array.of(0));
+      await sendRaw('r2', 10, 20);
+      await log.commit(group, TOPICS.raw, 0, 5 as Offset);
+      assert.deepEqual((await verify()).findings, []);
+    });
+
+    it('finds a lake that knows more of a stream than was ever sent', async () => {
+      broker.partition(TOPICS.raw, 0).messages = [];
+      await sendRaw('r2', 0, 10);
+      const { findings } = await verify();
+      assert.deepEqual(
+        findings.map(({ code }) => code),
+        ['stream_ahead'],
+      );
     });
   });
 
