@@ -1,7 +1,7 @@
 /** The sink from a configuration: the same for `weir sink` and `weir run`. */
 import { openAvroFormat } from '../sink/format/avro.ts';
 import { openParquetFormat } from '../sink/format/parquet.ts';
-import { privateFormat } from '../sink/format/private-format.ts';
+import { hiderOf, privateFormat } from '../sink/format/private-format.ts';
 import { startSink } from '../sink/run.ts';
 import { sinkGroup } from './groups.ts';
 import { openLakeStore } from './lake-store.ts';
@@ -12,6 +12,10 @@ export async function startSinkFrom(
   { log, clock, logger, meter, config }: StageParts,
   lake: string,
 ): Promise<StageRun> {
+  const privacy = {
+    externalAddresses: config['privacy.externalAddresses'],
+    dropColumns: config['privacy.dropColumns'],
+  };
   const { store, close } = await openLakeStore(lake, config, logger);
   const stage = await startSink({
     log,
@@ -25,10 +29,8 @@ export async function startSinkFrom(
     group: sinkGroup(config),
     flushAgeMs: config['lake.flushAge'],
     flushRowsMax: config['lake.flushRows'],
-    format: privateFormat(config['lake.format'] === 'avro' ? openAvroFormat() : openParquetFormat(), {
-      externalAddresses: config['privacy.externalAddresses'],
-      dropColumns: config['privacy.dropColumns'],
-    }),
+    format: privateFormat(config['lake.format'] === 'avro' ? openAvroFormat() : openParquetFormat(), privacy),
+    flowTopic: config['transport.flowTopic'] ? { topic: topicName(config, 'flows'), hide: hiderOf(privacy) } : null,
   });
   return { stage, close };
 }

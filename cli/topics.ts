@@ -11,12 +11,14 @@ const DEAD_LETTER_LONGER_MS = 7 * 24 * 3_600_000;
 export const topicName = (config: Pick<Config, 'transport.topicPrefix'>, topic: keyof typeof TOPICS): string =>
   config['transport.topicPrefix'] + TOPICS[topic];
 
-/** All four; `partitions` of the raw and the enriched one. */
+/** All four, and that of single flows where it is asked for; `partitions` of those that flows go through. */
 export function topicSpecs(config: Config, partitions: number = config['transport.partitions']): readonly TopicSpec[] {
   const retentionMs = config['transport.retention'];
   const retentionBytes = config['transport.retentionBytes'];
   const raw = { retentionMs, retentionBytes, partitions };
+  const flows = { ...raw, name: topicName(config, 'flows'), messageBytesMax: RAW_MESSAGE_BYTES_MAX };
   return [
+    ...(config['transport.flowTopic'] ? [flows] : []),
     { ...raw, name: topicName(config, 'raw'), messageBytesMax: RAW_MESSAGE_BYTES_MAX },
     { ...raw, name: topicName(config, 'enriched'), messageBytesMax: ENRICHED_MESSAGE_BYTES_MAX },
     {

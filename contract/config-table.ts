@@ -21,6 +21,7 @@ export interface Config {
   readonly 'transport.partitions': number;
   readonly 'transport.registry': string;
   readonly 'transport.registryUserInfo': string;
+  readonly 'transport.flowTopic': boolean;
   readonly 'transport.path': string;
   readonly 'transport.retention': number;
   readonly 'transport.retentionBytes': number;
@@ -156,6 +157,7 @@ export const FIELDS: { readonly [K in ConfigKey]: Field<Config[K]> } = {
     URL_OR_EMPTY,
   ),
   'transport.registryUserInfo': { ...text('Credentials at the registry, user:password.'), secret: true },
+  'transport.flowTopic': flag('Write every flow as a message of its own too, for programs that want rows. Dear.'),
   'transport.path': text('Folder of the embedded log; empty: DIR/log of --data DIR.'),
   'transport.retention': duration(24 * HOUR, MINUTE, 365 * 24 * HOUR, 'How long flows stay in the log.'),
   'transport.retentionBytes': size(4096 * MIB, MIB, MIB * MIB, 'How much of a partition stays in the log.'),
@@ -173,12 +175,7 @@ export const FIELDS: { readonly [K in ConfigKey]: Field<Config[K]> } = {
   'sidecar.heartbeat': duration(5 * SECOND, 100, MINUTE, 'How often claims of ownership are repeated.'),
   'sidecar.scan': duration(SECOND, 50, MINUTE, 'How often addresses and listeners of this machine are looked at.'),
   'sidecar.ringPoll': duration(100, 5, 10 * SECOND, 'How often the ring is drained.'),
-  'sidecar.ringBytes': size(
-    4 * MIB,
-    64 * KIB,
-    1024 * MIB,
-    'Size of the ring; a power of two. Costs twice that in memory.',
-  ),
+  'sidecar.ringBytes': size(4 * MIB, 64 * KIB, 1024 * MIB, 'Size of the ring; a power of two.'),
   'sidecar.batchFlows': int(1000, 1, 16_384, 'A batch is closed once it has this many flows.'),
   'sidecar.batchAge': duration(SECOND, 10, MINUTE, 'A batch is closed at the latest this long after its first flow.'),
   'sidecar.spool': text('Folder where batches wait while the log is away; empty: they wait in the ring.'),

@@ -60,6 +60,7 @@ export const METRICS = {
   weir_sink_lag_messages: ['gauge', 'Enriched messages not yet stored.', 'partition'],
   weir_sink_lag_flows: ['gauge', 'Flow numbers not yet stored.', 'partition'],
   weir_sink_lag_seconds: ['gauge', 'Age of the oldest enriched message not yet stored.', 'partition'],
+  weir_sink_flow_messages_total: ['counter', 'Messages of the topic of single flows.'],
   weir_sink_objects_total: [
     'counter',
     'Objects created, by table; adopted are those that another writer won.',

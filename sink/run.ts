@@ -10,9 +10,10 @@ import type { Meter } from '../contract/meter.ts';
 import type { Stage } from '../contract/stage.ts';
 import type { Store } from '../contract/store.ts';
 import type { ObjectFormat } from '../schemas/objects.ts';
-import type { Assignment, Log } from '../transport/log.ts';
+import type { Assignment, Log, Membership } from '../transport/log.ts';
 import type { Content } from './content.ts';
 import type { SinkContext } from './context.ts';
+import { type FlowTopic, joinFlowTopic } from './flow-topic.ts';
 import { FlowsContent } from './flows-content.ts';
 import type { TableFormat } from './format/columns.ts';
 import { openParquetFormat } from './format/parquet.ts';
@@ -40,6 +41,8 @@ export interface SinkOptions {
   readonly flushBytesMax?: number;
   /** How long `stop` may take to store what is held. */
   readonly stopMs?: number;
+  /** Null: flows are written to the lake only. */
+  readonly flowTopic?: FlowTopic | null;
   /** Files of chains that begin now, and of those that began in it. Closed by the stage. Default: Parquet. */
   readonly format?: TableFormat;
 }
@@ -60,12 +63,13 @@ export async function startSink(options: SinkOptions): Promise<Stage> {
       runPartition({ ...context, group: of }, assignment, content());
     return log.join(of, topic, run);
   };
+  const singles = await joinSingles(options, context);
   const flows = await join(group, options.enrichedTopic, () => new FlowsContent());
   // A group of its own: a membership is of one topic.
   const ownership = await join(`${group}.ownership`, options.ownershipTopic, () => new OwnershipContent());
   const leave = async (): Promise<void> => {
     try {
-      await Promise.all([flows.leave(), ownership.leave()]);
+      await Promise.all([flows.leave(), ownership.leave(), singles?.leave()]);
     } finally {
       await format.close();
     }
@@ -75,7 +79,7 @@ export async function startSink(options: SinkOptions): Promise<Stage> {
     stopping ??= leave();
     return stopping;
   };
-  const done = Promise.all([flows.done, ownership.done]).then(
+  const done = Promise.all([flows.done, ownership.done, singles?.done]).then(
     () => undefined,
     async (error: unknown) => {
       // One chain cannot go on: the other stores what it holds, then the stage ends.
@@ -89,6 +93,12 @@ export async function startSink(options: SinkOptions): Promise<Stage> {
     () => undefined,
   );
   return { name: 'sink', done, stop };
+}
+
+function joinSingles(options: SinkOptions, context: SinkContext): Promise<Membership> | null {
+  const { flowTopic = null, enrichedTopic, group } = options;
+  if (flowTopic === null) return null;
+  return joinFlowTopic({ ...context, group: `${group}.flows` }, enrichedTopic, flowTopic);
 }
 
 function contextOf(options: SinkOptions, format: TableFormat): SinkContext {

@@ -116,6 +116,8 @@ export const TOPICS = {
   ownership: 'ownership.v1',
   enriched: 'flows.enriched.v1',
   deadLetters: 'dead-letters.v1',
+  /** One flow a message, where transport.flowTopic is set. */
+  flows: 'flows.v1',
 } as const;
 
 export const HEADER = {

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { PARTITION_COLUMNS, TABLES, WORKLOAD_KINDS } from '../tables.ts';
+import { flowMessageSchema } from '../table-avro.ts';
 import { emitBatch } from './emit-batch.ts';
 import { emitCommon } from './emit-common.ts';
 import { ENGINES, emitDdl } from './emit-ddl.ts';
@@ -37,6 +38,8 @@ export function generateAll(root: string): Map<string, string> {
     header: headerHex(schema.json),
     earlier: earlierVersions(root, name),
   }));
+  const flows = TABLES.find(({ name }) => name === 'flows')!;
+  files.set('schemas/flows.v1.avsc', `${JSON.stringify(flowMessageSchema(flows), null, 2)}\n`);
   files.set('docs/reference/tables.md', emitTablesReference(TABLES, PARTITION_COLUMNS, WORKLOAD_KINDS));
   files.set('docs/reference/topics.md', emitTopicsReference(topics));
   return files;

@@ -26,7 +26,7 @@ const LEVEL: number = constants.Z_BEST_SPEED;
 const compress = promisify(deflateRaw) as (data: Uint8Array, options: { level: number }) => Promise<Buffer>;
 
 type Value = string | number | boolean | null;
-type Row = Record<string, Value>;
+export type Row = Record<string, Value>;
 
 const HEAD = avsc.Type.forSchema({ type: 'map', values: 'bytes' });
 const LONG = avsc.Type.forSchema('long');
@@ -101,7 +101,7 @@ async function writeBlocks(handle: FileHandle, table: TableData, type: avsc.Type
 }
 
 /** Fills the one object that every row is encoded from. */
-function rowFiller(table: TableData): (row: number) => Row {
+export function rowFiller(table: TableData): (row: number) => Row {
   const object: Row = {};
   const columns = Object.entries(table.columns).map(([name, data]): [string, (row: number) => Value] => {
     object[name] = null;

@@ -22,15 +22,25 @@ const IPV6_BITS = 48;
  * @throws WEIR_CONFIG_INVALID for a column that is not there, or that a row cannot be without
  */
 export function privateFormat(format: TableFormat, privacy: Privacy): TableFormat {
-  const dropped = new Set(privacy.dropColumns);
-  for (const name of dropped) checkColumn(name);
-  if (dropped.size === 0 && privacy.externalAddresses === 'keep') return format;
+  const hide = hiderOf(privacy);
+  if (hide === null) return format;
   return {
     format: format.format,
-    write: (table, file, metadata) => format.write(withoutPrivate(table, dropped, privacy), file, metadata),
+    write: (table, file, metadata) => format.write(hide(table), file, metadata),
     readMetadata: (store, name) => format.readMetadata(store, name),
     close: () => format.close(),
   };
+}
+
+/**
+ * The table without what is to be left out; null where nothing is.
+ * @throws as `privateFormat`
+ */
+export function hiderOf(privacy: Privacy): ((table: TableData) => TableData) | null {
+  const dropped = new Set(privacy.dropColumns);
+  for (const name of dropped) checkColumn(name);
+  if (dropped.size === 0 && privacy.externalAddresses === 'keep') return null;
+  return (table) => withoutPrivate(table, dropped, privacy);
 }
 
 function checkColumn(name: string): void {
