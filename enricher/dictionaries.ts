@@ -1,5 +1,5 @@
 /** The dictionaries of one enriched batch, put together from those of its raw batches and from the history. */
-import type { Place, Process, Service, Workload } from '../schemas/generated/common.ts';
+import type { NatAddress, Place, Process, Service, Translation, Workload } from '../schemas/generated/common.ts';
 import { PLACE_FIELDS, type Placement } from './ownership/placements.ts';
 import type { WorkloadTable } from './ownership/workloads.ts';
 
@@ -12,6 +12,9 @@ export class BatchDictionaries {
   processes: Process[] = [];
   services: Service[] = [];
   places: Place[] = [];
+  natAddresses: NatAddress[] = [];
+  /** In the order of their rows. */
+  translations: Translation[] = [];
   readonly #owners: WorkloadTable;
   /** By workload of the history: its index, where `#stamps` has this batch's number. */
   #indices = new Int32Array(1024);
@@ -20,6 +23,7 @@ export class BatchDictionaries {
   #workloadIndex = new Map<string, number>();
   #processIndex = new Map<string, number>();
   #serviceIndex = new Map<string, number>();
+  readonly #natAddressIndex = new Map<string, number>();
   /** By number of a table's place, and by index of a workload and place of its address. */
   readonly #placeIndex = new Map<number, number>();
   readonly #placedIndex = new Map<string, number>();
@@ -35,6 +39,9 @@ export class BatchDictionaries {
     this.processes = [];
     this.services = [];
     this.places = [];
+    this.natAddresses = [];
+    this.translations = [];
+    this.#natAddressIndex.clear();
     this.#placeIndex.clear();
     this.#placedIndex.clear();
     this.#workloadIndex.clear();
@@ -97,6 +104,11 @@ export class BatchDictionaries {
   addProcess(process: Process): number {
     const key = `${process.name}\0${process.pid}\0${process.userId}\0${process.containerId}`;
     return indexOf(this.#processIndex, this.processes, key, process);
+  }
+
+  /** The index of an address of 16 bytes; the bytes are the dictionary's from here on. */
+  addNatAddress(addr: Uint8Array): number {
+    return indexOf(this.#natAddressIndex, this.natAddresses, Buffer.from(addr).toString('latin1'), { addr });
   }
 
   /** The index of the Service that a workload of the history is. */

@@ -17,9 +17,10 @@ import { BatchDictionaries } from './dictionaries.ts';
 import type { GeoTable } from './geo/geo-table.ts';
 import { type EndCounts, Joiner, newEndCounts } from './join.ts';
 import type { OwnershipHistory } from './ownership/history.ts';
-import { type ExternalAddresses, hideAddresses } from './privacy.ts';
+import { type ExternalAddresses, hideAddresses, hideNatAddresses } from './privacy.ts';
 import type { Need } from './ready.ts';
 import { checkRange, lostSource } from './source.ts';
+import { checkRawTranslations } from './translated.ts';
 
 /** An enriched message takes no more raw messages once it holds this many rows. */
 const GROUP_FLOWS_MAX: number = ENRICHED_FLOWS_MAX - BATCH_FLOWS_MAX;
@@ -145,6 +146,7 @@ export class Enricher {
     try {
       const batch = decodeRawBatch(input.value, this.#raw);
       checkRange(batch, input.headers);
+      checkRawTranslations(batch);
       return batch;
     } catch (cause) {
       const error = fromUnknown(cause, 'WEIR_INTERNAL', `raw message ${input.offset}`);
@@ -191,7 +193,8 @@ export class Enricher {
   }
 
   #encode(group: Group, provenance: Provenance): Uint8Array<ArrayBuffer> | WeirError {
-    const { workloads, processes, places, services } = this.#dictionaries;
+    const { workloads, processes, places, services, natAddresses, translations } = this.#dictionaries;
+    hideNatAddresses(natAddresses, this.#externalAddresses);
     const { sources } = group;
     try {
       const bytes = encodeEnrichedBatch({
@@ -201,8 +204,8 @@ export class Enricher {
         processes,
         places,
         services,
-        natAddresses: [],
-        translations: [],
+        natAddresses,
+        translations,
         flows: this.#rows,
       });
       if (bytes.byteLength <= ENRICHED_MESSAGE_BYTES_MAX) return bytes as Uint8Array<ArrayBuffer>;

@@ -34,6 +34,7 @@ import { Holders } from './ownership/holders.ts';
 import { type Need, needsOf, needsOfPods, needsOfUnknown } from './ready.ts';
 import { copyColumns } from './rows.ts';
 import { SlotVerdicts } from './slot-verdicts.ts';
+import { isServed, TranslatedEnds, writeTranslations } from './translated.ts';
 
 /** How many ends were attributed by which method, and why the others were not. */
 export interface EndCounts {
@@ -51,6 +52,7 @@ export class Joiner {
   readonly #holders: Holders;
   readonly #verdicts: SlotVerdicts;
   readonly #ends = new EndpointDictionary();
+  readonly #translated = new TranslatedEnds();
   #localSlot = new Int32Array(0);
   #remoteSlot = new Int32Array(0);
 
@@ -70,6 +72,7 @@ export class Joiner {
     const network = this.#history.findNetwork(batch.network);
     this.#ends.reset();
     this.#collect(batch.flows);
+    this.#translated.collect(batch, this.#ends, this.#remoteSlot);
     const { cluster, node, network: name } = batch;
     this.#history.ownReporter = this.#history.reporters.find(cluster, name, node, ReporterKind.sidecar);
     this.#verdicts.begin(network, batch.workloads, this.#ends);
@@ -95,6 +98,9 @@ export class Joiner {
     into.dstPlace.fill(-1, base, into.length);
     this.#writeEnds(flows, into, base, sides, 1, workloads, dictionaries, counts);
     this.#writeEnds(flows, into, base, sides, 0, workloads, dictionaries, counts);
+    if (batch.translations.length === 0) return;
+    this.#writeServices(batch, into, base, sides, dictionaries, counts);
+    writeTranslations(batch, base, sides, dictionaries);
   }
 
   #collect(flows: RawFlowColumns): void {
@@ -186,6 +192,39 @@ export class Joiner {
       }
       if (!isLocal) into.peerReports[row] = (verdict & REPORTED) !== 0 || remoteMethod[i] === Method.peer ? 1 : 0;
     }
+  }
+
+  /** The Service that a translated connection asked for; who is behind it where the owner of the far end is not known. */
+  #writeServices(
+    batch: RawBatch,
+    into: EnrichedFlowColumns,
+    base: number,
+    sides: Sides,
+    dictionaries: BatchDictionaries,
+    { byMethod, byReason }: EndCounts,
+  ): void {
+    const { flows } = batch;
+    const verdicts = this.#verdicts;
+    batch.translations.forEach((translation, k) => {
+      const i = translation.row;
+      const slot = this.#translated.serviceSlots[k]!;
+      const served = isServed(batch, translation);
+      // The end that was asked is dst, but where nobody knows who opened the connection.
+      if (slot < 0 || (sides[i] === 1) === served) return;
+      verdicts.judgeFlow(this.#ends, slot, Math.min(flows.startUs[i]!, flows.endUs[i]!), flows.endUs[i]!);
+      const row = base + i;
+      if (verdicts.service >= 0) into.dstService[row] = dictionaries.addService(verdicts.service);
+      const reason = into.dstReason[row]!;
+      const isService = verdictMethod(verdicts.verdict) === Method.service;
+      if (served || translation.remoteAddr < 0 || reason === Reason.none || !isService) return;
+      byMethod[into.dstMethod[row]!]! -= 1;
+      byReason[reason]! -= 1;
+      byMethod[Method.service]! += 1;
+      into.dstWorkload[row] = this.#index(-1, verdicts.workload, verdicts.placement, [], dictionaries);
+      into.dstMethod[row] = Method.service;
+      into.dstReason[row] = Reason.none;
+      into.dstSinceUs[row] = verdicts.sinceUs;
+    });
   }
 
   /** Of an end's workload in the batch's dictionary: what the capture saw, or the history's, with its place; -1: none. */

@@ -1,5 +1,6 @@
 /** What becomes of public addresses once the owners are known: `privacy.externalAddresses`. */
 import { int32Words } from '../schemas/columns.ts';
+import type { NatAddress } from '../schemas/generated/common.ts';
 import type { EnrichedFlowColumns } from '../schemas/generated/flows-enriched-v1.ts';
 import { isMapped, isPublic, prefixMask } from './ownership/address.ts';
 
@@ -14,10 +15,18 @@ export function hideAddresses(rows: EnrichedFlowColumns, from: number, mode: Ext
   if (mode === 'keep') return;
   for (const column of [rows.srcAddr, rows.dstAddr]) {
     const words = int32Words(column);
-    for (let at = 4 * from; at < 4 * rows.length; at += 4) {
-      if (!isPublic(words, at)) continue;
-      const bits = mode === 'drop' ? 0 : isMapped(words, at) ? IPV4_BITS : IPV6_BITS;
-      for (let k = 0; k < 4; k += 1) words[at + k] = words[at + k]! & prefixMask(bits, k);
-    }
+    for (let at = 4 * from; at < 4 * rows.length; at += 4) hide(words, at, mode);
   }
+}
+
+/** The same for the addresses that translations lead to. */
+export function hideNatAddresses(addresses: readonly NatAddress[], mode: ExternalAddresses): void {
+  if (mode === 'keep') return;
+  for (const { addr } of addresses) hide(int32Words(addr), 0, mode);
+}
+
+function hide(words: Int32Array, at: number, mode: ExternalAddresses): void {
+  if (!isPublic(words, at)) return;
+  const bits = mode === 'drop' ? 0 : isMapped(words, at) ? IPV4_BITS : IPV6_BITS;
+  for (let k = 0; k < 4; k += 1) words[at + k] = words[at + k]! & prefixMask(bits, k);
 }

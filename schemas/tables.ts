@@ -120,10 +120,15 @@ const FLOW_IDENTITY: readonly Column[] = [
   maybe('dst_port', 'int', 'id', 'Null in a merged row.'),
   maybe('src_addr_scope', 'string', 'id', `${SCOPES}.`),
   maybe('dst_addr_scope', 'string', 'id', `${SCOPES}.`),
-  maybe('src_nat_addr', 'string', 'id', 'The translated side where it is known.'),
-  maybe('src_nat_port', 'int', 'id', 'The translated side where it is known.'),
-  maybe('dst_nat_addr', 'string', 'id', 'The translated side where it is known.'),
-  maybe('dst_nat_port', 'int', 'id', 'The translated side where it is known.'),
+  maybe(
+    'src_nat_addr',
+    'string',
+    'id',
+    "What the other end's socket has in place of src_addr: of a client's row after the translation, of a server's before it; null where it is not translated or that is not known.",
+  ),
+  maybe('src_nat_port', 'int', 'id', 'As src_nat_addr, of src_port.'),
+  maybe('dst_nat_addr', 'string', 'id', 'As src_nat_addr, of dst_addr.'),
+  maybe('dst_nat_port', 'int', 'id', 'As src_nat_addr, of dst_port.'),
   maybe('nat_source', 'string', 'id', 'From whom the translation is known: `conntrack`, `peer_report`.'),
 ];
 

@@ -6,6 +6,7 @@ import {
   EnrichedFlowColumns,
 } from '../schemas/generated/flows-enriched-v1.ts';
 import { type ChainState, type LossEntry, type StreamMap, sumLosses } from '../schemas/objects.ts';
+import { checkTranslations } from '../schemas/translations.ts';
 import type { Message } from '../transport/log.ts';
 import type { Content, Decoded } from './content.ts';
 import { FlowsTable } from './format/flows-table.ts';
@@ -53,6 +54,14 @@ export class FlowsContent implements Content {
       const what = `the sources at offset ${message.offset} name ${rows} rows, the batch has ${batch.flows.length}`;
       throw new WeirError('WEIR_SCHEMA_INVALID', what, { offset: message.offset });
     }
+    const { translations, natAddresses } = batch;
+    checkTranslations(translations, rows, natAddresses.length, (t) => [
+      t.row,
+      t.srcAddr,
+      t.srcPort,
+      t.dstAddr,
+      t.dstPort,
+    ]);
     return { message, batch, rows };
   }
 

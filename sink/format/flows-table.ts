@@ -6,6 +6,7 @@ import { constants } from 'node:os';
 import type { EnrichedBatch, EnrichedFlowColumns } from '../../schemas/generated/flows-enriched-v1.ts';
 import {
   METHOD_SYMBOLS,
+  NAT_SOURCE_SYMBOLS,
   OUTCOME_SYMBOLS,
   type Place,
   type Process,
@@ -16,6 +17,7 @@ import {
   ROLE_METHOD_SYMBOLS,
   type Service,
   type Source,
+  type Translation,
   type Workload,
 } from '../../schemas/generated/common.ts';
 import { Addresses, formatAddress, scopeOf } from './addresses.ts';
@@ -69,11 +71,12 @@ const SYMBOLS = {
   src_reason: ['srcReason', REASON_SYMBOLS.map((symbol) => (symbol === 'none' ? '' : symbol))],
   dst_reason: ['dstReason', REASON_SYMBOLS.map((symbol) => (symbol === 'none' ? '' : symbol))],
 } as const;
-/** Columns that nothing fills yet (CONTRACT names them). */
-const NEVER = ['src_nat_addr', 'src_nat_port', 'dst_nat_addr', 'dst_nat_port', 'nat_source'] as const;
+/** What few rows have, -1 in the others: numbers of addresses, ports, index of the source. */
+const NAT_FIELDS = ['srcNatAddr', 'srcNatPort', 'dstNatAddr', 'dstNatPort', 'natSource'] as const;
 
 type DoubleField = (typeof DOUBLES)[keyof typeof DOUBLES][0];
 type IntField = (typeof INTS)[keyof typeof INTS] | (typeof SYMBOLS)[keyof typeof SYMBOLS][0] | 'error';
+type NatField = (typeof NAT_FIELDS)[number];
 type FlagField = (typeof FLAGS)[keyof typeof FLAGS];
 type IndexField = 'srcWorkload' | 'dstWorkload' | 'srcPlace' | 'dstPlace' | 'dstService' | 'process';
 
@@ -95,7 +98,9 @@ const INDEX_FIELDS: readonly IndexField[] = [
 
 /** Bytes that one row holds: the arrays below. */
 export const FLOW_ROW_BYTES: number =
-  8 * (DOUBLE_FIELDS.length + 1) + 4 * (INT_FIELDS.length + INDEX_FIELDS.length + 3) + FLAG_FIELDS.length;
+  8 * (DOUBLE_FIELDS.length + 1) +
+  4 * (INT_FIELDS.length + INDEX_FIELDS.length + NAT_FIELDS.length + 3) +
+  FLAG_FIELDS.length;
 
 /** Linux errno is below 134; MAX_ERRNO is 4095 (include/linux/err.h). */
 const ERRNO_MAX = 4095;
@@ -108,7 +113,10 @@ interface SourceRow {
 }
 
 /** What the rows of one batch point at, as numbers of this file. */
-type Remap = Readonly<Record<IndexField, Int32Array>>;
+interface Remap extends Readonly<Record<IndexField, Int32Array>> {
+  readonly natAddresses: Int32Array;
+  readonly translations: readonly Translation[];
+}
 
 export class FlowsTable {
   /** Rows held. */
@@ -119,6 +127,7 @@ export class FlowsTable {
   #ints = {} as Record<IntField, Int32Array>;
   #flags = {} as Record<FlagField, Uint8Array>;
   #indexes = {} as Record<IndexField, Int32Array>;
+  #nat = {} as Record<NatField, Int32Array>;
   #srcAddr = new Int32Array(0);
   #dstAddr = new Int32Array(0);
   #source = new Int32Array(0);
@@ -155,6 +164,10 @@ export class FlowsTable {
       process: Int32Array.from(batch.processes, (entry) =>
         this.#processes.number(`${entry.pid}\0${entry.userId}\0${entry.name}\0${entry.containerId}`, entry),
       ),
+      natAddresses: Int32Array.from(batch.natAddresses, ({ addr }) =>
+        isZero(addr, 0) ? -1 : this.#addresses.number(addr, 0),
+      ),
+      translations: batch.translations,
     };
   }
 
@@ -170,6 +183,7 @@ export class FlowsTable {
     for (const field of INDEX_FIELDS) translate(flows[field], from, to, remap[field], this.#indexes[field], at);
     this.#appendAddresses(flows, from, to, at);
     this.#appendDerived(flows, from, to, at);
+    this.#appendTranslations(remap, from, to, at);
     const { node, ring, appendUs } = source;
     this.#source.fill(this.#sources.number(`${appendUs}\0${ring}\0${node}`, { node, ring, appendUs }), at, at + count);
     this.rows += count;
@@ -181,7 +195,6 @@ export class FlowsTable {
       duration_us: { kind: 'doubles', values: this.#durationUs, sentinel: true },
       protocol: { kind: 'constant', value: 6 },
     };
-    for (const name of NEVER) columns[name] = { kind: 'none' };
     for (const [name, [field, sentinel]] of Object.entries(DOUBLES)) {
       columns[name] = { kind: 'doubles', values: this.#doubles[field], sentinel };
     }
@@ -194,6 +207,7 @@ export class FlowsTable {
     }
     columns['error'] = this.#symbolColumn(this.#ints.error, ERRNO_NAMES);
     this.#finishEnds(columns);
+    this.#finishTranslations(columns);
     this.#finishReporter(columns);
     return { table: 'flows', rows: this.rows, order: this.#order(columns), columns };
   }
@@ -228,6 +242,22 @@ export class FlowsTable {
     }
   }
 
+  /** Those of rows [from, to); they stand in the order of their rows. */
+  #appendTranslations({ natAddresses, translations }: Remap, from: number, to: number, at: number): void {
+    for (const field of NAT_FIELDS) this.#nat[field].fill(-1, at, at + to - from);
+    const address = (index: number): number => (index < 0 ? -1 : natAddresses[index]!);
+    const { srcNatAddr, srcNatPort, dstNatAddr, dstNatPort, natSource } = this.#nat;
+    for (let i = firstFrom(translations, from); i < translations.length && translations[i]!.row < to; i++) {
+      const translation = translations[i]!;
+      const out = at + translation.row - from;
+      srcNatAddr[out] = address(translation.srcAddr);
+      srcNatPort[out] = translation.srcPort;
+      dstNatAddr[out] = address(translation.dstAddr);
+      dstNatPort[out] = translation.dstPort;
+      natSource[out] = translation.source;
+    }
+  }
+
   #symbolColumn(index: Int32Array, symbols: readonly string[]): ColumnData {
     return textColumn(index, markUsed(index, this.rows, symbols.length), (value) => symbols[value]!);
   }
@@ -257,6 +287,16 @@ export class FlowsTable {
     const usedServices = markUsed(service, this.rows, services.length);
     columns['dst_service'] = textColumn(service, usedServices, (n) => services[n]!.name);
     columns['dst_service_namespace'] = textColumn(service, usedServices, (n) => services[n]!.namespace);
+  }
+
+  #finishTranslations(columns: Record<string, ColumnData>): void {
+    for (const end of ['src', 'dst'] as const) {
+      const address = this.#nat[`${end}NatAddr`];
+      const used = markUsed(address, this.rows, this.#addresses.count);
+      columns[`${end}_nat_addr`] = textColumn(address, used, (n) => formatAddress(this.#addresses.bytes(n)));
+      columns[`${end}_nat_port`] = { kind: 'ints', values: this.#nat[`${end}NatPort`], sentinel: true };
+    }
+    columns['nat_source'] = this.#symbolColumn(this.#nat.natSource, NAT_SOURCE_SYMBOLS);
   }
 
   #finishReporter(columns: Record<string, ColumnData>): void {
@@ -294,6 +334,7 @@ export class FlowsTable {
     for (const field of DOUBLE_FIELDS) this.#doubles[field] = grow(this.#doubles[field], new Float64Array(capacity));
     for (const field of INT_FIELDS) this.#ints[field] = grow(this.#ints[field], new Int32Array(capacity));
     for (const field of INDEX_FIELDS) this.#indexes[field] = grow(this.#indexes[field], new Int32Array(capacity));
+    for (const field of NAT_FIELDS) this.#nat[field] = grow(this.#nat[field], new Int32Array(capacity));
     for (const field of FLAG_FIELDS) this.#flags[field] = grow(this.#flags[field], new Uint8Array(capacity));
     this.#durationUs = grow(this.#durationUs, new Float64Array(capacity));
     this.#srcAddr = grow(this.#srcAddr, new Int32Array(capacity));
@@ -308,6 +349,18 @@ function translate(from: Int32Array, start: number, end: number, map: Int32Array
     const entry = from[row]!;
     to[out] = entry < 0 ? -1 : map[entry]!;
   }
+}
+
+/** The first translation of a row from `row` on. */
+function firstFrom(translations: readonly Translation[], row: number): number {
+  let low = 0;
+  let high = translations.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (translations[middle]!.row < row) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function lookedUp<T>(index: Int32Array, entries: readonly T[], valueOf: (entry: T) => number): ColumnData {
