@@ -44,6 +44,21 @@ export const soaks = [
     what: '20 demos with different seeds: every connection found, 0 named wrongly, bytes exact',
   },
   {
+    name: 'faults',
+    command: ['scripts/faults.mjs', '--seed', '1', '--rounds', '60', '--seconds', '1380'],
+    what: 'a fault campaign of over 1,000 faults: 0 lost untold, 0 doubled, 0 told twice',
+  },
+  {
+    name: 'faults-3-brokers',
+    command: ['scripts/faults.mjs', '--seed', '2', '--rounds', '30', '--brokers', '3', '--seconds', '900'],
+    what: 'the same on three brokers, leaders of partitions killed among the faults',
+  },
+  {
+    name: 'faults-planted',
+    command: ['scripts/faults.mjs', '--plants'],
+    what: 'each rule of exactly once left out in turn: the campaign finds every one within the rounds that it names',
+  },
+  {
     name: 'memory',
     command: ['benchmarks/memory-soak.ts', '--for', '10m'],
     what: 'ten minutes of steady load on weir run: resident memory grows by less than 1 MB a minute after minute 2',

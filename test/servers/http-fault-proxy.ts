@@ -46,9 +46,17 @@ interface Planned {
   readonly applies: (request: IncomingMessage) => boolean;
 }
 
+/** A request that was stopped on its way. */
+export interface HeldRequest {
+  readonly path: string;
+  /** Lets it go on to the server, whether its client still waits or not; resolves once it was answered. */
+  release(): Promise<void>;
+}
+
 interface Trap {
   readonly applies: (request: IncomingMessage) => boolean;
-  readonly caught: (release: () => void) => void;
+  readonly fault: FaultKind | null;
+  readonly caught: (held: HeldRequest) => void;
 }
 
 const BODY_BYTES_MAX = 256 * 1024 * 1024;
@@ -117,22 +125,26 @@ export class HttpFaultProxy {
   }
 
   /**
-   * The next such request is stopped before the server has it. Resolves to what lets it go on to the server, whether its
-   * client still waits or not; null when none came in time.
+   * The next such request is stopped before the server has it, and meets `fault` when it goes on; null: none came in time.
    */
-  async hold(method: string, path: RegExp, withinMs: number): Promise<(() => void) | null> {
-    const { promise, resolve } = Promise.withResolvers<(() => void) | null>();
+  async hold(
+    method: string,
+    path: RegExp,
+    withinMs: number,
+    fault: FaultKind | null = null,
+  ): Promise<HeldRequest | null> {
+    const { promise, resolve } = Promise.withResolvers<HeldRequest | null>();
     const applies = (request: IncomingMessage): boolean => request.method === method && path.test(request.url ?? '');
-    const trap = { applies, caught: resolve };
+    const trap = { applies, fault, caught: resolve };
     this.#traps.push(trap);
     const timer = setTimeout(() => {
       const at = this.#traps.indexOf(trap);
       if (at >= 0) this.#traps.splice(at, 1);
       resolve(null);
     }, withinMs);
-    const release = await promise;
+    const held = await promise;
     clearTimeout(timer);
-    return release;
+    return held;
   }
 
   /** Resolves when nothing is under way, late requests included. */
@@ -157,17 +169,22 @@ export class HttpFaultProxy {
     this.requests++;
     // A client that gave up, or a server that is gone: either end of the connection just ends.
     response.on('error', () => response.destroy());
-    const fault = this.isFull && request.method === 'PUT' ? 'full' : this.#choose(request);
+    const at = this.#traps.findIndex((trap) => trap.applies(request));
+    const trap = at < 0 ? null : this.#traps.splice(at, 1)[0]!;
+    const isFull = this.isFull && request.method === 'PUT';
+    const fault = trap !== null ? trap.fault : isFull ? 'full' : this.#choose(request);
     if (fault !== null && fault !== 'full') this.delivered[fault]++;
+    const answered = Promise.withResolvers<void>();
     try {
       const body = await readAll(request);
-      const at = this.#traps.findIndex((trap) => trap.applies(request));
-      if (at >= 0) await new Promise<void>((resolve) => this.#traps.splice(at, 1)[0]!.caught(resolve));
+      if (trap !== null) await stopped(trap, request, answered.promise);
       await this.#answer(fault, request, body, response);
       if (fault !== null) this.onFault(fault, request.method ?? '');
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       response.destroy();
+    } finally {
+      answered.resolve();
     }
   }
 
@@ -228,6 +245,16 @@ export class HttpFaultProxy {
     });
     return { status: answer.statusCode ?? 502, rawHeaders: answer.rawHeaders, body: await readAll(answer) };
   }
+}
+
+function stopped(trap: Trap, request: IncomingMessage, answered: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const release = (): Promise<void> => {
+      resolve();
+      return answered;
+    };
+    trap.caught({ path: request.url ?? '', release });
+  });
 }
 
 function sayRefused(response: ServerResponse, status: number, code: string, hasBody: boolean): void {

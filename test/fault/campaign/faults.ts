@@ -77,17 +77,36 @@ const latePut = (dies: boolean, weight: number): Fault => ({
   weight,
   run: (world) =>
     withOne(world, 'sink', async (child) => {
-      const release = await world.s3ProxyOf(child).hold('PUT', /flows/, HOLD_MS);
-      if (release === null) return;
+      const held = await world.s3ProxyOf(child).hold('PUT', /flows/, HOLD_MS);
+      if (held === null) return;
       if (dies) await child.kill();
       else await child.freeze();
       await pause(between(world, SESSION_MS + 500, SESSION_MS + 3000));
-      release();
+      await held.release();
       world.tally.add(dies ? 'PUT landed after its sink was killed' : 'PUT landed while its sink was frozen', 'sink');
       if (dies) child.start();
       else child.thaw();
     }),
 });
+
+/** As above, and it lands just before another sink's PUT of the same name: that one meets an object of other content. */
+const overtaken: Fault = {
+  name: 'PUT of a dead sink lands before its successor’s',
+  weight: 4,
+  run: (world) =>
+    withOne(world, 'sink', async (child) => {
+      const first = await world.s3ProxyOf(child).hold('PUT', /flows/, HOLD_MS);
+      if (first === null) return;
+      await child.kill();
+      const { pathname } = new URL(first.path, world.s3.endpoint);
+      const name = new RegExp(pathname.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+      const successor = await world.successorPut(child, name, 3 * SESSION_MS);
+      await first.release();
+      if (successor !== null) world.tally.add('PUT landed just before its successor’s', 'sink');
+      await successor?.release();
+      child.start();
+    }),
+};
 
 /** The object stands, its losses object does not. */
 const killBeforeLosses: Fault = {
@@ -95,11 +114,10 @@ const killBeforeLosses: Fault = {
   weight: 0,
   run: (world) =>
     withOne(world, 'sink', async (child) => {
-      const release = await world.s3ProxyOf(child).hold('PUT', /losses/, 2 * HOLD_MS);
-      if (release === null) return;
+      const held = await world.s3ProxyOf(child).hold('PUT', /losses/, 3 * HOLD_MS, 'cut_request');
+      if (held === null) return;
       await child.kill();
-      world.s3ProxyOf(child).plan('cut_request', 'PUT', /losses/);
-      release();
+      await held.release();
       world.tally.add('killed between object and losses object', 'sink');
       child.start();
     }),
@@ -325,6 +343,7 @@ export const FAULTS: readonly Fault[] = [
   killMidway('sink', 'offsetCommit', true, 2),
   latePut(true, 3),
   latePut(false, 4),
+  overtaken,
   killBeforeLosses,
   leave('enricher', 2),
   leave('sink', 2),

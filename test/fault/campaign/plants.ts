@@ -17,17 +17,15 @@ export interface Plant {
   /** Red at the latest in this round. */
   readonly rounds: number;
   readonly faults: readonly string[];
+  /** `weir verify` is not asked: it would say at once that names are not what they should be. */
+  readonly byRowsAlone?: true;
 }
 
 const CHAIN_WRITER = 'sink/chain-writer.ts';
 const PIPELINE = 'sidecar/flow-pipeline.ts';
 const PRODUCER = 'transport/kafka/producer.ts';
 
-const ZOMBIE_SINKS = [
-  'sink frozen while its PUT is on the way',
-  'sink dead while its PUT is on the way',
-  'freeze sink past its session',
-];
+const ZOMBIE_SINKS = ['sink frozen while its PUT is on the way', 'PUT of a dead sink lands before its successor’s'];
 const KILLED_SIDECARS = [
   'kill sidecar',
   'kill sidecar, produce not arrived',
@@ -80,6 +78,7 @@ export const PLANTS: readonly Plant[] = [
     ],
     rounds: 4,
     faults: ['retention takes what frozen sinks had not read'],
+    byRowsAlone: true,
   },
   {
     name: 'own-state-after-412',
@@ -92,7 +91,7 @@ export const PLANTS: readonly Plant[] = [
       },
     ],
     rounds: 4,
-    faults: [...ZOMBIE_SINKS, 'another sink joins for a while'],
+    faults: ['PUT of a dead sink lands before its successor’s'],
   },
   {
     name: 'unknown-is-stored',

@@ -8,8 +8,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { mountHere } from '../../../sidecar/capture-host.ts';
+import { partitionOf } from '../../../transport/key-partition.ts';
 import { type Aim, FaultProxy, type Held } from '../../servers/fault-proxy.ts';
-import { HttpFaultProxy } from '../../servers/http-fault-proxy.ts';
+import { type HeldRequest, HttpFaultProxy } from '../../servers/http-fault-proxy.ts';
 import { type KafkaCluster, startKafka } from '../../servers/kafka.ts';
 import type { S3Server } from '../../servers/s3-process.ts';
 import { startVersitygw } from '../../servers/versitygw.ts';
@@ -21,6 +22,7 @@ import { Tally } from './tally.ts';
 import { TopicAdmin } from './topic-admin.ts';
 import { Traffic } from './traffic.ts';
 
+const CLUSTER = 'campaign';
 const BUCKET = 'weir-faults';
 /** Two nodes share a raw partition, as many do in a fleet. */
 const NODES = 3;
@@ -83,7 +85,7 @@ export class World {
       NODE_OPTIONS: `--disable-warning=ExperimentalWarning --import=${HOOK}`,
       [EDITS_VARIABLE]: join(folder, 'edits.json'),
       NODE_COMPILE_CACHE: join(folder, 'compile-cache'),
-      WEIR_CLUSTER: 'campaign',
+      WEIR_CLUSTER: CLUSTER,
       WEIR_TRANSPORT_KIND: 'kafka',
       WEIR_TRANSPORT_BROKERS: proxies.map(({ port }) => `127.0.0.1:${port}`).join(','),
       WEIR_TRANSPORT_PARTITIONS: String(options.partitions),
@@ -176,6 +178,22 @@ export class World {
     return promise;
   }
 
+  /** The PUT of that object by another sink, stopped; null when none came in time. */
+  async successorPut(dead: StageChild, name: RegExp, withinMs: number): Promise<HeldRequest | null> {
+    const others = [...this.s3Proxies].filter(([sink]) => sink !== dead.name).map(([, proxy]) => proxy);
+    const { promise, resolve } = Promise.withResolvers<HeldRequest | null>();
+    let isOver = false;
+    const traps = others.map(async (proxy) => {
+      const held = await proxy.hold('PUT', name, withinMs);
+      if (held === null) return;
+      if (isOver) return void (await held.release());
+      isOver = true;
+      resolve(held);
+    });
+    void Promise.all(traps).then(() => resolve(null));
+    return promise;
+  }
+
   /** Another one of its kind, that `drop` takes away again. */
   async add(kind: 'enricher' | 'sink', name: string): Promise<StageChild> {
     const child = kind === 'sink' ? await this.#sink(name) : this.#enricher(name);
@@ -219,7 +237,8 @@ export class World {
     await Promise.all([this.kafka.stop(), this.s3.stop()]);
     for (const proxy of this.s3Proxies.values()) await proxy.close();
     for (const proxy of this.proxies) await proxy.stop();
-    execFileSync('umount', [join(this.folder, 'bpffs')]);
+    // A process that ends still holds it: it goes with the last of them.
+    execFileSync('umount', ['--lazy', join(this.folder, 'bpffs')]);
     await removeCgroups(this.nodes.map(({ cgroup }) => cgroup));
     await rm(this.folder, { recursive: true, force: true });
   }
@@ -248,7 +267,7 @@ export class World {
   }
 
   async #node(index: number, pin: string): Promise<void> {
-    const name = `${process.pid}-node-${index}`;
+    const name = nodeName(index);
     const cgroup = `${mountHere('cgroup2')}/weir-faults-${name}`;
     mkdirSync(cgroup);
     const traffic = new Traffic(index, cgroup);
@@ -268,6 +287,14 @@ export class World {
       },
     });
     this.nodes.push({ name, cgroup, traffic, sidecar });
+  }
+}
+
+/** Nodes 1 and 2 share partition 0 of two, node 3 has the other. */
+function nodeName(index: number): string {
+  for (let turn = 0; ; turn++) {
+    const name = `${process.pid}-node-${index}-${turn}`;
+    if (partitionOf(`${CLUSTER}/${name}`, 2) === (index === 3 ? 1 : 0)) return name;
   }
 }
 
