@@ -30,6 +30,8 @@ export const NETWORK = 'bench';
 const NODE_ADDRESSES = 50;
 /** One address in this many had another owner before. */
 const HANDED_OVER_EVERY = 8;
+/** And one in this many another one before that. */
+const FIRST_OWNER_EVERY = 2 * HANDED_OVER_EVERY;
 /** One flow in this many began before its remote address was handed over, where it was. */
 const OLD_FLOW_EVERY = 16;
 const PORT = 8080;
@@ -61,10 +63,10 @@ export function fleetOf({ addresses, skew }: FleetOptions): Fleet {
       instanceUid: `8c5e1a52-0000-4000-8000-${i.toString(16).padStart(12, '0')}`,
       node: nodeName(nodeOf(i % addresses)),
       region: 'eu-central-1',
-      availabilityZone: `eu-central-1${'abc'[i % 3]}`,
+      availabilityZone: `eu-central-1${'abc'[nodeOf(i % addresses) % 3]}`,
       accountId: '123456789012',
       vpcId: 'vpc-0a1b2c3d',
-      subnetId: `subnet-${i % 12}`,
+      subnetId: `subnet-${nodeOf(i % addresses) % 12}`,
       labels: '',
     };
   });
@@ -117,6 +119,11 @@ function nodeMessage(fleet: Fleet, node: number): OwnershipMessage {
     if (handed) {
       const before = workloads.push(fleet.workloads[fleet.addresses + address]!) - 1;
       add(address, before, 0, BEGIN_US, HANDED_OVER_US);
+      if (address % FIRST_OWNER_EVERY === 0) {
+        // The number of a workload that no other address has: every second one is handed over at most.
+        const first = workloads.push(fleet.workloads[fleet.addresses + address + 1] ?? fleet.workloads[0]!) - 1;
+        add(address, first, 0, BEGIN_US - 1_800_000_000, BEGIN_US - 1_000_000);
+      }
     }
     add(address, workload, 0, handed ? HANDED_OVER_US + 1_000_000 : BEGIN_US, -1);
     if (address % 2 === 0) add(address, workload, PORT, handed ? HANDED_OVER_US + 1_000_000 : BEGIN_US, -1);

@@ -29,6 +29,9 @@ const UPDATE_RING_BYTES: number = 8 * 1024 * 1024;
 /** A task begins while another runs, so that no worker waits for the copying. */
 const SLOTS_PER_WORKER = 2;
 
+/** Of a worker's heap: what a batch leaves is short-lived, and more room for it is never given back. */
+const YOUNG_MB = 6;
+
 export interface PoolOptions {
   readonly workers: number;
   readonly history?: HistoryOptions;
@@ -72,6 +75,7 @@ export class EnricherPool {
       // An idle worker must see the update log grow, which it cannot while it blocks for a task.
       atomics: 'disabled',
       stricterFIFO: true,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
       workerData,
     });
   }

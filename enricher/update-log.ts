@@ -20,6 +20,7 @@ const CURSORS = 2;
 const READERS = 0;
 const GROWN = 1;
 const READ = 2;
+const MESSAGE_BYTES_MIN = 65_536;
 /** The writer looks again at least this often. */
 const WAIT_MS = 50;
 
@@ -73,7 +74,7 @@ export class UpdateLogWriter {
       if (signal?.aborted === true) return;
       const seen = Atomics.load(this.#signals, READ);
       if (this.#tail + skipped + need - this.#slowest() <= this.#ring.length) break;
-      await Atomics.waitAsync(this.#signals, READ, seen, WAIT_MS).value;
+      await this.#read(seen);
     }
     if (skipped > 0) {
       this.#view.setUint32(this.#tail % this.#ring.length, WRAP, true);
@@ -86,6 +87,16 @@ export class UpdateLogWriter {
     this.#ring.set(bytes, at + HEADER_BYTES);
     this.#tail += need;
     Atomics.store(this.#control, TAIL, BigInt(this.#tail));
+  }
+
+  /** Resolves when a worker has read on since `seen`, or after a while. */
+  async #read(seen: number): Promise<void> {
+    const { async, value } = Atomics.waitAsync(this.#signals, READ, seen, WAIT_MS);
+    if (!async) return;
+    // Such a wait does not keep the process alive, and at a start there may be nothing else that does.
+    const alive = setInterval(() => undefined, WAIT_MS);
+    await value;
+    clearInterval(alive);
   }
 
   /** Let idle workers apply what lies below this topic offset. Never lower than before. */
@@ -104,7 +115,7 @@ export class UpdateLogWriter {
   }
 }
 
-/** Apply one message; the bytes are the receiver's own. */
+/** Apply one message; the bytes are the receiver's until it returns. */
 export type ApplyUpdate = (offset: number, appendMs: number, bytes: Uint8Array) => void;
 
 export class UpdateLogReader {
@@ -113,6 +124,8 @@ export class UpdateLogReader {
   readonly #ring: Uint8Array;
   readonly #view: DataView;
   readonly #cursorAt: number;
+  /** A message at a time, in memory that nobody else can write; one for all, because garbage of this kind stays long. */
+  #message = new Uint8Array(MESSAGE_BYTES_MIN);
   #cursor = 0;
 
   /** @throws WEIR_INTERNAL when there are more readers than cursors: a worker that was replaced has lost its history */
@@ -142,7 +155,9 @@ export class UpdateLogReader {
       const offset = this.#view.getFloat64(at + 8, true);
       if (offset >= limit) break;
       const from = at + HEADER_BYTES;
-      const bytes = this.#ring.slice(from, from + length);
+      if (length > this.#message.length) this.#message = new Uint8Array(2 * length);
+      const bytes = this.#message.subarray(0, length);
+      bytes.set(this.#ring.subarray(from, from + length));
       this.#cursor += HEADER_BYTES + padded(length);
       apply(offset, this.#view.getFloat64(at + 16, true), bytes);
       // Free as it goes: the writer may be waiting for the room.

@@ -15,6 +15,8 @@ export class RecordMemo<T extends object> {
   readonly #read: (reader: AvroReader) => T;
   readonly #records: (T | undefined)[] = Array.from({ length: SLOTS }, () => undefined);
   readonly #lengths = new Int32Array(SLOTS);
+  /** Hashes of the records that came last. */
+  readonly #tags = new Int32Array(SLOTS);
   readonly #words = new Int32Array((SLOTS * RECORD_BYTES_MAX) / 4);
   readonly #bytes = new Uint8Array(this.#words.buffer);
   /** Output of `#endOf`. */
@@ -38,6 +40,11 @@ export class RecordMemo<T extends object> {
       return this.#records[slot]!;
     }
     const record = this.#read(reader);
+    // Kept when it comes again soon: what comes once, as at a start, would only fill the heap.
+    if (this.#tags[slot] !== this.#hash) {
+      this.#tags[slot] = this.#hash;
+      return record;
+    }
     this.#records[slot] = record;
     this.#lengths[slot] = length;
     const base = slot * RECORD_BYTES_MAX;

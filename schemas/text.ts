@@ -4,6 +4,8 @@ import { WeirError } from '../contract/errors.ts';
 const SLOTS = 8192;
 const CACHED_BYTES_MAX = 64;
 const cache: string[] = Array.from({ length: SLOTS }, () => '');
+/** Hashes of the texts that came last. */
+const tags = new Int32Array(SLOTS);
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -17,19 +19,22 @@ export function readText(bytes: Uint8Array, view: TextBytes, from: number, to: n
   const length = to - from;
   if (length === 0) return '';
   if (length > CACHED_BYTES_MAX) return decode(bytes, from, to, field);
-  const slot = slotOf(bytes, from, to);
+  const hash = hashOf(bytes, from, to);
+  const slot = hash & (SLOTS - 1);
   const cached = cache[slot]!;
   if (cached.length === length && isAscii(cached, bytes, from)) return cached;
   let seen = 0;
   for (let i = from; i < to; i += 1) seen |= bytes[i]!;
   if (seen >= 0x80) return decode(bytes, from, to, field);
   const text = view.latin1Slice(from, to);
-  cache[slot] = text;
+  // Kept when it comes again soon: what comes once would only fill the heap.
+  if (tags[slot] === hash) cache[slot] = text;
+  else tags[slot] = hash;
   return text;
 }
 
 /** Of names that are alike the ends differ, of ids the middle or the ends: twelve bytes of a text tell it from most. */
-function slotOf(bytes: Uint8Array, from: number, to: number): number {
+function hashOf(bytes: Uint8Array, from: number, to: number): number {
   const length = to - from;
   let hash = Math.imul(length, 0x9e3779b1);
   if (length < 8) {
@@ -42,7 +47,7 @@ function slotOf(bytes: Uint8Array, from: number, to: number): number {
     hash ^= Math.imul(first, 0x85ebca6b) ^ Math.imul(inner, 0xc2b2ae35) ^ Math.imul(last, 0x27d4eb2f);
   }
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  return (hash ^ (hash >>> 13)) & (SLOTS - 1);
+  return hash ^ (hash >>> 13);
 }
 
 /** What is cached is ASCII: a text that is equal is too. */

@@ -1,65 +1,94 @@
 /**
- * Texts of a million workloads, outside the heap: a UUID as its 16 bytes, anything else as UTF-8, in units of 16 bytes.
- * What is freed is used again by texts of the same size. Whoever holds a text keeps its place and length.
+ * Texts of a million workloads, two of each, outside the heap: a UUID as its 16 bytes, anything else as UTF-8, one behind
+ * the other, in units of 4 bytes. What is freed is used again by pairs of the same size. Whoever holds a pair keeps its
+ * place and its lengths.
  */
-const UNIT = 16;
-const UNITS_MIN = 256;
+const UNIT = 4;
+const UNITS_MIN = 1024;
 /** In place of a length: 16 bytes that are written as a lower-case UUID. */
-export const UUID_LENGTH = -1;
+const UUID = 0x7fff;
+const UUID_BYTES = 16;
 const UUID_CHARACTERS = 36;
 const HYPHEN = 0x2d;
+
+/** Of the two, in one number. */
+const firstOf = (lengths: number): number => lengths >>> 15;
+const secondOf = (lengths: number): number => lengths & 0x7fff;
+const bytesOf = (length: number): number => (length === UUID ? UUID_BYTES : length);
+const unitsOf = (lengths: number): number => Math.ceil((bytesOf(firstOf(lengths)) + bytesOf(secondOf(lengths))) / UNIT);
+
+/** Whether the first text of a pair is empty. */
+export const isFirstEmpty = (lengths: number): boolean => firstOf(lengths) === 0;
 
 export class TextStore {
   #bytes: Buffer<ArrayBuffer> = Buffer.from(new ArrayBuffer(UNIT * UNITS_MIN));
   #used = 0;
   /** By size in units: free places. */
   readonly #free = new Map<number, number[]>();
-  /** Length of the text that was put last: bytes, or `UUID_LENGTH`. */
-  length = 0;
+  /** Of the pair that was put last: 30 bits. */
+  lengths = 0;
 
-  /** The place of a new text; its length is in `length`. */
-  put(text: string): number {
-    const isUuid = text.length === UUID_CHARACTERS && isUuidText(text);
-    const bytes = isUuid ? UNIT : Buffer.byteLength(text);
-    this.length = isUuid ? UUID_LENGTH : bytes;
-    if (bytes === 0) return 0;
-    const units = Math.ceil(bytes / UNIT);
+  /** The place of a new pair of texts, each of less than 32 kB; `lengths` belongs to it. */
+  put(first: string, second: string): number {
+    const firstLength = lengthOf(first);
+    const secondLength = lengthOf(second);
+    this.lengths = (firstLength << 15) | secondLength;
+    const units = unitsOf(this.lengths);
+    if (units === 0) return 0;
     const place = this.#free.get(units)?.pop() ?? this.#allocate(units);
-    if (isUuid) putUuid(text, this.#bytes, UNIT * place);
-    else this.#bytes.write(text, UNIT * place, bytes, 'utf8');
+    this.#write(UNIT * place, firstLength, first);
+    this.#write(UNIT * place + bytesOf(firstLength), secondLength, second);
     return place;
   }
 
-  get(place: number, length: number): string {
-    if (length === UUID_LENGTH) return uuidText(this.#bytes, UNIT * place);
+  first(place: number, lengths: number): string {
+    return this.#get(UNIT * place, firstOf(lengths));
+  }
+
+  second(place: number, lengths: number): string {
+    return this.#get(UNIT * place + bytesOf(firstOf(lengths)), secondOf(lengths));
+  }
+
+  isFirst(place: number, lengths: number, text: string): boolean {
+    return this.#isEqual(UNIT * place, firstOf(lengths), text);
+  }
+
+  isSecond(place: number, lengths: number, text: string): boolean {
+    return this.#isEqual(UNIT * place + bytesOf(firstOf(lengths)), secondOf(lengths), text);
+  }
+
+  release(place: number, lengths: number): void {
+    const units = unitsOf(lengths);
+    if (units === 0) return;
+    const free = this.#free.get(units);
+    if (free === undefined) this.#free.set(units, [place]);
+    else free.push(place);
+  }
+
+  #write(at: number, length: number, text: string): void {
+    if (length === UUID) putUuid(text, this.#bytes, at);
+    else this.#bytes.write(text, at, length, 'utf8');
+  }
+
+  #get(from: number, length: number): string {
+    if (length === UUID) return uuidText(this.#bytes, from);
     // Most names are ASCII, which is Latin-1 too and read faster; a byte past 127 says that it is not.
-    const from = UNIT * place;
     for (let at = from; at < from + length; at += 1) {
       if (this.#bytes[at]! > 127) return this.#bytes.toString('utf8', from, from + length);
     }
     return this.#bytes.toString('latin1', from, from + length);
   }
 
-  isEqual(place: number, length: number, text: string): boolean {
+  #isEqual(from: number, length: number, text: string): boolean {
     const bytes = this.#bytes;
-    let at = UNIT * place;
-    if (length === UUID_LENGTH) return text.length === UUID_CHARACTERS && isUuidAt(bytes, at, text);
+    if (length === UUID) return text.length === UUID_CHARACTERS && isUuidAt(bytes, from, text);
     if (text.length > length) return false;
     for (let i = 0; i < text.length; i += 1) {
       const code = text.charCodeAt(i);
-      if (code > 127) return this.get(place, length) === text;
-      if (bytes[at] !== code) return false;
-      at += 1;
+      if (code > 127) return this.#get(from, length) === text;
+      if (bytes[from + i] !== code) return false;
     }
     return text.length === length;
-  }
-
-  release(place: number, length: number): void {
-    if (length === 0) return;
-    const units = length === UUID_LENGTH ? 1 : Math.ceil(length / UNIT);
-    const free = this.#free.get(units);
-    if (free === undefined) this.#free.set(units, [place]);
-    else free.push(place);
   }
 
   #allocate(units: number): number {
@@ -74,6 +103,11 @@ export class TextStore {
     old.buffer.transfer(0);
     return place;
   }
+}
+
+/** Bytes, or `UUID`. */
+function lengthOf(text: string): number {
+  return text.length === UUID_CHARACTERS && isUuidText(text) ? UUID : Buffer.byteLength(text);
 }
 
 /** FNV-1a over the UTF-16 codes. */
@@ -123,6 +157,6 @@ function isUuidAt(bytes: Uint8Array, from: number, text: string): boolean {
 }
 
 function uuidText(bytes: Buffer, from: number): string {
-  const hex = bytes.toString('hex', from, from + UNIT);
+  const hex = bytes.toString('hex', from, from + UUID_BYTES);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

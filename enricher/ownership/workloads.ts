@@ -6,22 +6,23 @@
  * A million of them are some 80 MB: a row of numbers each, the texts of its own outside the heap, what it shares with
  * others once. A `Workload` is made when it is asked for, and kept while it is asked for often.
  *
- *   ints | hash | references | who | where | uid place | uid length | instance place | instance length |
+ *   ints | hash | references | who | where | place of uid and instance | their lengths |
+ *
+ * An instance mostly begins with the workload's name, and is kept without it: `NAMED` among the lengths.
  */
 import type { Workload } from '../../schemas/generated/common.ts';
 import { PodNames } from './pod-names.ts';
-import { hashText, TextStore } from './text-store.ts';
+import { hashText, isFirstEmpty, TextStore } from './text-store.ts';
 import { isWhere, isWho, PartTable, whereOf, whoOf } from './workload-parts.ts';
 
-const INTS = 8;
+const INTS = 6;
 const HASH = 0;
 const REFERENCES = 1;
 const WHO = 2;
 const WHERE = 3;
-const UID = 4;
-const UID_LENGTH = 5;
-const INSTANCE = 6;
-const INSTANCE_LENGTH = 7;
+const TEXTS = 4;
+const LENGTHS = 5;
+const NAMED = 1 << 30;
 const CAPACITY_MIN = 128;
 /** Workloads that are kept as objects, of 250 bytes each; a power of two. */
 const OBJECTS = 1 << 17;
@@ -60,10 +61,8 @@ export class WorkloadTable {
     ints[row + REFERENCES] = 1;
     ints[row + WHO] = this.#who.acquire(whoOf(workload));
     ints[row + WHERE] = this.#where.acquire(whereOf(workload));
-    ints[row + UID] = this.#texts.put(workload.instanceUid);
-    ints[row + UID_LENGTH] = this.#texts.length;
-    ints[row + INSTANCE] = this.#texts.put(workload.instance);
-    ints[row + INSTANCE_LENGTH] = this.#texts.length;
+    ints[row + TEXTS] = this.#texts.put(workload.instanceUid, shortInstance(workload));
+    ints[row + LENGTHS] = this.#texts.lengths | (isNamedAfter(workload) ? NAMED : 0);
     this.size += 1;
     if (4 * this.size > 3 * this.#index.length) this.#growIndex();
     this.#place(id);
@@ -84,8 +83,7 @@ export class WorkloadTable {
     this.#unplace(id);
     this.#who.release(ints[row + WHO]!);
     this.#where.release(ints[row + WHERE]!);
-    this.#texts.release(ints[row + UID]!, ints[row + UID_LENGTH]!);
-    this.#texts.release(ints[row + INSTANCE]!, ints[row + INSTANCE_LENGTH]!);
+    this.#texts.release(ints[row + TEXTS]!, ints[row + LENGTHS]! & ~NAMED);
     const slot = id & (OBJECTS - 1);
     if (this.#objectIds[slot] === id) this.#objects[slot] = undefined;
     this.#free.push(id);
@@ -101,14 +99,16 @@ export class WorkloadTable {
     const ints = this.#ints;
     const who = this.#who.get(ints[row + WHO]!);
     const where = this.#where.get(ints[row + WHERE]!);
+    const lengths = ints[row + LENGTHS]! & ~NAMED;
+    const short = this.#texts.second(ints[row + TEXTS]!, lengths);
     const workload: Workload = {
       network: who[0],
       cluster: who[1],
       namespace: who[2],
       name: who[3],
       kind: who[4],
-      instance: this.#texts.get(ints[row + INSTANCE]!, ints[row + INSTANCE_LENGTH]!),
-      instanceUid: this.#texts.get(ints[row + UID]!, ints[row + UID_LENGTH]!),
+      instance: (ints[row + LENGTHS]! & NAMED) === 0 ? short : who[3] + short,
+      instanceUid: this.#texts.first(ints[row + TEXTS]!, lengths),
       node: where[0],
       region: where[1],
       availabilityZone: where[2],
@@ -148,10 +148,10 @@ export class WorkloadTable {
   /** Whether a workload of the table and any other are the same owner. */
   isInstanceOf(id: number, workload: Workload): boolean {
     const row = INTS * id;
-    const uidLength = this.#ints[row + UID_LENGTH]!;
-    if (uidLength === 0 || workload.instanceUid === '') return isSameInstance(this.get(id), workload);
+    const lengths = this.#ints[row + LENGTHS]! & ~NAMED;
+    if (isFirstEmpty(lengths) || workload.instanceUid === '') return isSameInstance(this.get(id), workload);
     if (this.#who.get(this.#ints[row + WHO]!)[1] !== workload.cluster) return false;
-    return this.#texts.isEqual(this.#ints[row + UID]!, uidLength, workload.instanceUid);
+    return this.#texts.isFirst(this.#ints[row + TEXTS]!, lengths, workload.instanceUid);
   }
 
   #find(workload: Workload, hash: number): number {
@@ -168,9 +168,12 @@ export class WorkloadTable {
   #isEqual(id: number, workload: Workload): boolean {
     const row = INTS * id;
     const ints = this.#ints;
+    const place = ints[row + TEXTS]!;
+    const lengths = ints[row + LENGTHS]! & ~NAMED;
     return (
-      this.#texts.isEqual(ints[row + UID]!, ints[row + UID_LENGTH]!, workload.instanceUid) &&
-      this.#texts.isEqual(ints[row + INSTANCE]!, ints[row + INSTANCE_LENGTH]!, workload.instance) &&
+      this.#texts.isFirst(place, lengths, workload.instanceUid) &&
+      (ints[row + LENGTHS]! & NAMED) === (isNamedAfter(workload) ? NAMED : 0) &&
+      this.#texts.isSecond(place, lengths, shortInstance(workload)) &&
       isWho(this.#who.get(ints[row + WHO]!), workload) &&
       isWhere(this.#where.get(ints[row + WHERE]!), workload)
     );
@@ -212,6 +215,12 @@ export class WorkloadTable {
     old.buffer.transfer(0);
   }
 }
+
+const isNamedAfter = ({ instance, name }: Workload): boolean => name !== '' && instance.startsWith(name);
+
+/** The instance, without the name where it begins with it. */
+const shortInstance = (workload: Workload): string =>
+  isNamedAfter(workload) ? workload.instance.slice(workload.name.length) : workload.instance;
 
 /** Equal for two workloads that are the same owner. */
 function instanceHash(workload: Workload): number {

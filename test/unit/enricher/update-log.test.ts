@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { updateLogMemory, UpdateLogReader, UpdateLogWriter } from '../../../enricher/update-log.ts';
 import { Random } from '../../property/enricher-world.ts';
@@ -80,4 +81,17 @@ test('a reader that replaces a dead one is refused: its history would be empty',
   const memory = updateLogMemory(1, 1024);
   assert.ok(new UpdateLogReader(memory));
   assert.throws(() => new UpdateLogReader(memory), { code: 'WEIR_INTERNAL' });
+});
+
+test('a process with nothing else to do stays while its writer waits', () => {
+  const module = new URL('../../../enricher/update-log.ts', import.meta.url).href;
+  const program = `import { updateLogMemory, UpdateLogReader, UpdateLogWriter } from ${JSON.stringify(module)};
+    const memory = updateLogMemory(1, 4096);
+    const reader = new UpdateLogReader(memory);
+    const writer = new UpdateLogWriter(memory);
+    setTimeout(() => reader.applyBelow(Infinity, () => {}), 200).unref();
+    for (let offset = 0; offset < 4; offset += 1) await writer.append(offset, 0, new Uint8Array(1500));
+    process.stdout.write('through');`;
+  const args = [...process.execArgv, '--input-type=module', '--eval', program];
+  assert.equal(execFileSync(process.execPath, args, { encoding: 'utf8' }), 'through');
 });

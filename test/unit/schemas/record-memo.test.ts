@@ -31,12 +31,13 @@ class Reading {
   }
 }
 
-test('a record that was read before is the same object, and its texts are not read', () => {
+test('a record that came again is the same object from then on, and its texts are not read', () => {
   const read = new Reading();
-  const first = read.of(encode('shop', 'cart-1'));
-  assert.deepEqual(first, { a: 'shop', b: 'cart-1' });
-  assert.equal(read.of(encode('shop', 'cart-1')), first);
-  assert.equal(read.anew, 1);
+  read.of(encode('shop', 'cart-1'));
+  const again = read.of(encode('shop', 'cart-1'));
+  assert.deepEqual(again, { a: 'shop', b: 'cart-1' });
+  assert.equal(read.of(encode('shop', 'cart-1')), again);
+  assert.equal(read.anew, 2);
 });
 
 test('records that differ in any byte, or in where a text ends, are kept apart', () => {
@@ -48,7 +49,7 @@ test('records that differ in any byte, or in where a text ends, are kept apart',
       records.push([`aa${middle.join('')}zz`, 'ends alike'], ['x'.repeat(i), 'x'.repeat(k)]);
     }
   }
-  for (let round = 0; round < 2; round += 1) {
+  for (let round = 0; round < 3; round += 1) {
     for (const [a, b] of records) assert.deepEqual(read.of(encode(a, b)), { a, b });
   }
 });
@@ -57,7 +58,7 @@ test('long, empty and foreign texts are read as they are', () => {
   const read = new Reading();
   for (const length of [0, 63, 64, 100, 381, 382, 383, 400, 8000]) {
     for (const text of ['a'.repeat(length), 'ß'.repeat(length)]) {
-      for (let round = 0; round < 2; round += 1) {
+      for (let round = 0; round < 3; round += 1) {
         assert.deepEqual(read.of(encode(text, '')), { a: text, b: '' });
         assert.deepEqual(read.of(encode('', text)), { a: '', b: text });
       }
@@ -68,7 +69,7 @@ test('long, empty and foreign texts are read as they are', () => {
 test('a known record that is cut is refused, at every byte', () => {
   const read = new Reading();
   const bytes = encode('shop', 'a longer text, of more than sixty-three bytes, so that its length has two bytes');
-  read.of(bytes);
+  for (let round = 0; round < 2; round += 1) read.of(bytes);
   for (let end = 0; end < bytes.length; end += 1) {
     assert.throws(() => read.of(bytes.slice(0, end)), { code: 'WEIR_SCHEMA_TRUNCATED' }, `${end} bytes`);
   }
@@ -76,7 +77,7 @@ test('a known record that is cut is refused, at every byte', () => {
 
 test('what is not UTF-8 is refused each time', () => {
   const read = new Reading();
-  for (let round = 0; round < 2; round += 1) {
+  for (let round = 0; round < 3; round += 1) {
     assert.throws(() => read.of(Uint8Array.of(2, 0xff, 0)), { code: 'WEIR_SCHEMA_INVALID' });
   }
 });

@@ -36,3 +36,34 @@ test('without a uid everything counts', () => {
   assert.equal(table.isSame(one, two), false);
   assert.equal(table.isInstanceOf(one, workload('a', { instanceUid: '', labels: '{"v":2}' })), true);
 });
+
+test('every text comes back as it was, whatever the instance has of the name, and places are used again', () => {
+  const table = new WorkloadTable();
+  const uid = '8c5e1a52-0000-4000-8000-00000000abcd';
+  const texts = [
+    '',
+    'cart',
+    'cart-1',
+    'cartographer',
+    'Karte-ä',
+    'ä',
+    uid,
+    uid.toUpperCase(),
+    'x'.repeat(300),
+    `${uid}x`,
+  ];
+  for (let round = 0; round < 3; round += 1) {
+    const all = texts.flatMap((instance) =>
+      texts.flatMap((name) => texts.map((instanceUid) => workload('a', { instance, name, instanceUid }))),
+    );
+    const ids = all.map((one) => table.acquire(one));
+    assert.equal(table.size, all.length);
+    all.forEach((one, i) => {
+      assert.equal(table.find(one), ids[i]);
+      assert.deepEqual(table.get(ids[i]!), one);
+    });
+    for (const id of ids.slice(round)) table.release(id);
+    for (const id of ids.slice(0, round)) table.release(id);
+  }
+  assert.equal(table.size, 0);
+});
