@@ -1,19 +1,31 @@
 /** Fetches and builds the servers of a suite before it runs, so that no test's time goes into it: NAMES. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { APICURIO_VERSION, installApicurio } from './apicurio.ts';
 import { cacheFolder } from './cache.ts';
 import { installKafka, KAFKA_VERSION } from './kafka-install.ts';
 import { installKube, KUBERNETES_VERSION } from './kube-install.ts';
+import { installPython, PYTHON_PACKAGES_VERSION } from './python.ts';
 import { installVersitygw, VERSITYGW_VERSION } from './versitygw.ts';
 
 const SERVERS: Readonly<
   Record<string, { readonly version: string; readonly what: string; install(): Promise<unknown> }>
 > = {
+  apicurio: {
+    version: APICURIO_VERSION,
+    what: 'Apicurio Registry from Maven Central (159 MB)',
+    install: installApicurio,
+  },
   kafka: { version: KAFKA_VERSION, what: 'Apache Kafka from Maven Central (43 MB)', install: installKafka },
   'kube-apiserver': {
     version: KUBERNETES_VERSION,
     what: 'kube-apiserver by go build (ten minutes of CPU, 2.3 GB of memory)',
     install: installKube,
+  },
+  python: {
+    version: PYTHON_PACKAGES_VERSION,
+    what: 'kafka-python, fastavro and zstandard by pip (10 MB)',
+    install: installPython,
   },
   versitygw: {
     version: VERSITYGW_VERSION,
