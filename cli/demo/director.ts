@@ -14,7 +14,9 @@ import { MOVED_ADDRESS, MOVED_FROM, MOVED_TO, nodeName, WORKLOADS } from './flee
 import { handOver } from './hand-over.ts';
 import { removeDemo, sweepLeftovers } from './leftovers.ts';
 import type { LiveBoard } from './live.ts';
+import { openPinSpace } from './pin-space.ts';
 import { type FleetRecording, startFleetRecording } from './record-fleet.ts';
+import type { SidecarRestart } from './result.ts';
 import { type DemoStages, startDemoStages, type Victim } from './stages.ts';
 import { planTraffic, type TrafficPlan } from './traffic-plan.ts';
 import { parseTruth, type Truth, truthLine } from './truth.ts';
@@ -37,7 +39,12 @@ export interface DemoRun {
   readonly truth: Truth;
   readonly truthFile: string;
   readonly blind: BlindSpan | null;
+  /** Of the sidecar that was killed; null when none was. */
+  readonly restart: SidecarRestart | null;
 }
+
+type Strike = Pick<DemoRun, 'blind' | 'restart'>;
+const NO_STRIKE: Strike = { blind: null, restart: null };
 
 /** The last call's answer, its end's line of truth, and the last look at who holds what. */
 const SETTLE_MS = 1500;
@@ -70,7 +77,11 @@ async function play(options: DemoOptions, fleet: Fleet, truthFile: string): Prom
   const workloads = await startWorkloads(fleet, plan.lines, truthFile);
   const namespaces = new Set(WORKLOADS.map(({ namespace }) => namespace)).size;
   board.event(`${WORKLOADS.length} workloads in ${namespaces} network namespaces: two nodes, and the world outside`);
-  const stages = await startDemoStages(config, folder, fleet, log);
+  const pins = options.kill === 'sidecar' ? await openPinSpace(join(folder.path, 'demo', `${fleet.id}-bpffs`)) : null;
+  const space = pins !== null && 'through' in pins ? pins : null;
+  if (pins !== null && 'why' in pins)
+    board.event(`no bpffs in a mount namespace here, the ring dies with: ${pins.why}`);
+  const stages = await startDemoStages(config, folder, fleet, log, space);
   let recording: FleetRecording | null = null;
   try {
     if (options.record !== null)
@@ -79,19 +90,20 @@ async function play(options: DemoOptions, fleet: Fleet, truthFile: string): Prom
     board.event(`pipeline started: ${pids}`);
     board.follow(() => stages.all);
     appendFileSync(truthFile, truthLine({ demo: fleet.id, seed, forMs, startedUs: systemClock.nowMs() * 1000 }));
-    const blind = await perform(options, fleet, plan, workloads, stages, truthFile);
+    const strike = await perform(options, fleet, plan, workloads, stages, truthFile);
     await Promise.race([stages.finish((what) => board.event(what)), stages.failed, interruption(options.signal)]);
     await workloads.stop();
     await recording?.finish(readFileSync(truthFile, 'utf8'));
-    return { truth: parseTruth(readFileSync(truthFile, 'utf8')), truthFile, blind };
+    return { truth: parseTruth(readFileSync(truthFile, 'utf8')), truthFile, ...strike };
   } finally {
     board.close();
     await stages.abandon();
     await recording?.abandon();
+    await space?.close();
   }
 }
 
-/** From the first call to the last. Resolves to when node-a had no sidecar. */
+/** From the first call to the last. Resolves to what a kill of the sidecar was like. */
 async function perform(
   { forMs, kill, board, signal }: DemoOptions,
   fleet: Fleet,
@@ -99,7 +111,7 @@ async function perform(
   workloads: Workloads,
   stages: DemoStages,
   truthFile: string,
-): Promise<BlindSpan | null> {
+): Promise<Strike> {
   const over = new AbortController();
   const startMs = performance.now();
   const until = async (ms: number): Promise<void> => {
@@ -113,14 +125,19 @@ async function perform(
     const gap = gapMs === 0 ? 'at once' : `nobody had it for ${gapMs} ms`;
     board.event(`${MOVED_ADDRESS} went from ${MOVED_FROM} (node-a) to ${MOVED_TO} (node-b), ${gap}`);
   };
-  const strike = async (): Promise<BlindSpan | null> => {
-    if (kill === 'none') return null;
+  const strike = async (): Promise<Strike> => {
+    if (kill === 'none') return NO_STRIKE;
     await until(plan.killMs);
     const away = await stages.killAndRestart(kill, (pid) => board.event(`kill -9 of the ${kill} (pid ${pid})`));
-    board.event(`the ${kill} is back (pid ${away.pid}) after ${Math.round((away.toUs - away.fromUs) / 1000)} ms`);
-    if (kill !== 'sidecar') return null;
+    const awayMs = Math.round((away.toUs - away.fromUs) / 1000);
+    const adopts = away.adopted ? '; it goes on with the pinned ring' : '';
+    board.event(`the ${kill} is back (pid ${away.pid}) after ${awayMs} ms${adopts}`);
+    if (kill !== 'sidecar') return NO_STRIKE;
+    const restart = { awayMs, adopted: away.adopted };
+    if (away.adopted) return { blind: null, restart };
     // What it had read and not yet sent went with it.
-    return { reporterNode: nodeName(fleet.id, 'node-a'), fromUs: away.fromUs - UNSENT_US, toUs: away.toUs };
+    const blind = { reporterNode: nodeName(fleet.id, 'node-a'), fromUs: away.fromUs - UNSENT_US, toUs: away.toUs };
+    return { blind, restart };
   };
   const called = async (): Promise<void> => {
     await workloads.called(forMs + CALLED_MS);
@@ -130,9 +147,9 @@ async function perform(
   board.event(`traffic started: ${plan.connections} connections in ${forMs / 1000} s`);
   try {
     const script = Promise.all([strike(), move(), called()]);
-    const [blind] = await Promise.race([script, stages.failed, interruption(signal)]);
+    const [struck] = await Promise.race([script, stages.failed, interruption(signal)]);
     board.event('traffic ended');
-    return blind;
+    return struck;
   } finally {
     over.abort();
   }

@@ -17,6 +17,13 @@ import type { Truth } from './truth.ts';
 /** A row of an answer. */
 export type Answer = Readonly<Record<string, unknown>>;
 
+/** How the sidecar of node-a came back after kill -9. */
+export interface SidecarRestart {
+  readonly awayMs: number;
+  /** Its ring outlived it, so nothing may be missing; otherwise what it did not see is not judged. */
+  readonly adopted: boolean;
+}
+
 export interface DemoResult {
   readonly check: CheckReport;
   /** Ends that a look-up of the newest owner of the address would have named wrongly. */
@@ -29,6 +36,7 @@ export interface DemoResult {
   readonly losses: number;
   /** A node had no sidecar for a while. */
   readonly lossesAllowed: boolean;
+  readonly restart: SidecarRestart | null;
   readonly verify: VerifyReport;
   /** Every figure is as it must be. */
   readonly ok: boolean;
@@ -40,7 +48,7 @@ export async function readResult(
   lakeFolder: string,
   log: Log | null,
   truth: Truth,
-  blind: BlindSpan | null,
+  { blind, restart }: { readonly blind: BlindSpan | null; readonly restart: SidecarRestart | null },
 ): Promise<DemoResult> {
   const store = readFolderStore(lakeFolder);
   const lake = await openLake({ store });
@@ -70,6 +78,7 @@ export async function readResult(
       owners: owners.filter(({ claimed_by }) => nodes.includes(String(claimed_by))),
       losses,
       lossesAllowed: blind !== null,
+      restart,
       verify,
       ok: check.ok && verify.ok && (losses === 0 || blind !== null),
     };

@@ -11,14 +11,12 @@ import { isTerminal, printLine, printNotice } from '../output.ts';
 import { LOG_FILE, openLog } from '../reading.ts';
 import { ensureTopics } from '../topics.ts';
 import { missingHere } from './able.ts';
-import type { BlindSpan } from './check.ts';
-import { directDemo } from './director.ts';
+import { type DemoRun, directDemo } from './director.ts';
 import { startLiveBoard } from './live.ts';
 import { playDemo } from './playback.ts';
 import { readResult } from './result.ts';
 import { OFF_MARK, screenLines } from './screen.ts';
 import type { Victim } from './stages.ts';
-import type { Truth } from './truth.ts';
 
 export interface DemoRequest {
   readonly forMs: number;
@@ -29,6 +27,8 @@ export interface DemoRequest {
 }
 
 type Held = Awaited<ReturnType<typeof holdDataFolder>>;
+
+const NOT_KILLED = { blind: null, restart: null };
 
 /** Of a log that the demo makes: more than one, as in a fleet. */
 const PARTITIONS = 2;
@@ -48,11 +48,11 @@ export async function runDemo(invocation: Invocation, request: DemoRequest): Pro
     if (missing !== null) {
       printLine(`A recording is played: ${missing.what}. To capture this machine: ${missing.mend}`);
       const truth = await playDemo({ config, folder, log, board, signal });
-      return await conclude(config, folder, log, { truth, blind: null, data: name, isPlayback: true });
+      return await conclude(config, folder, log, { ...NOT_KILLED, truth, data: name, isPlayback: true });
     }
     const { seed, forMs, kill, record } = request;
-    const { truth, blind } = await directDemo({ config, folder, log, seed, forMs, kill, record, board, signal });
-    return await conclude(config, folder, log, { truth, blind, data: name, isPlayback: false });
+    const run = await directDemo({ config, folder, log, seed, forMs, kill, record, board, signal });
+    return await conclude(config, folder, log, { ...run, data: name, isPlayback: false });
   } finally {
     board.close();
     await log.close();
@@ -60,16 +60,14 @@ export async function runDemo(invocation: Invocation, request: DemoRequest): Pro
   }
 }
 
-interface Finished {
-  readonly truth: Truth;
-  readonly blind: BlindSpan | null;
+interface Finished extends Pick<DemoRun, 'truth' | 'blind' | 'restart'> {
   readonly data: string;
   readonly isPlayback: boolean;
 }
 
 async function conclude(config: Config, folder: DataFolder, log: Log, finished: Finished): Promise<Status> {
-  const { truth, blind, data, isPlayback } = finished;
-  const result = await readResult(config, folder.lake, log, truth, blind);
+  const { truth, data, isPlayback } = finished;
+  const result = await readResult(config, folder.lake, log, truth, finished);
   for (const line of screenLines({ result, truth, data, isPlayback })) printLine(isTerminal() ? coloured(line) : line);
   for (const finding of result.check.findings) printNotice(finding);
   return result.ok ? 0 : 1;

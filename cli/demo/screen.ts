@@ -2,7 +2,7 @@
 import type { CheckReport } from './check.ts';
 import { LOOKED_UP_SHARE_MIN } from './check.ts';
 import { MOVED_ADDRESS } from './fleet-plan.ts';
-import type { Answer, DemoResult } from './result.ts';
+import type { Answer, DemoResult, SidecarRestart } from './result.ts';
 import type { Truth } from './truth.ts';
 
 export const SCREEN_COLUMNS = 80;
@@ -89,7 +89,7 @@ interface Figure {
   readonly isOff: boolean;
 }
 
-function figuresOf({ check, wrongByNewest, losses, verify, lossesAllowed }: DemoResult): Figure[] {
+function figuresOf({ check, wrongByNewest, losses, verify, lossesAllowed, restart }: DemoResult): Figure[] {
   const { connections, bytes, rows, names, lookedUpShare, outcomesOff } = check;
   const { made, found, off, unjudged } = connections;
   const notJudged = unjudged === 0 ? '' : `, ${whole(unjudged)} not judged (no sidecar)`;
@@ -106,6 +106,7 @@ function figuresOf({ check, wrongByNewest, losses, verify, lossesAllowed }: Demo
     },
     { name: 'bytes', value: `${whole(bytes.truth)} of payload, off by ${whole(bytes.off)}`, isOff: bytes.off > 0 },
     { name: 'rows', value: `${gone}; ${lake}`, isOff: rows.lost + rows.twice + rows.unexpected > 0 },
+    ...restartFigure(restart, rows.lost + rows.twice + losses),
     { name: 'outcomes', value: `${whole(outcomesOff)} off`, isOff: outcomesOff > 0 },
     {
       name: 'named wrongly',
@@ -125,6 +126,15 @@ function figuresOf({ check, wrongByNewest, losses, verify, lossesAllowed }: Demo
       isOff: !verify.ok,
     },
   ];
+}
+
+/** Beside the rows: what a sidecar that was killed cost. */
+function restartFigure(restart: SidecarRestart | null, off: number): Figure[] {
+  if (restart === null) return [];
+  const away = `sidecar of node-a away ${(restart.awayMs / 1000).toFixed(1)} s`;
+  if (!restart.adopted) return [{ name: 'kill -9', value: `${away}, its ring too: not judged then`, isOff: false }];
+  const cost = off === 0 ? '0 lost, 0 twice' : `${whole(off)} LOST OR TWICE`;
+  return [{ name: 'kill -9', value: `${away}, its ring adopted: ${cost}`, isOff: off > 0 }];
 }
 
 function truthLines(result: DemoResult): string[] {

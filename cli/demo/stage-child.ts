@@ -14,6 +14,8 @@ const SMALL = ['--max-semi-space-size=1', '--v8-pool-size=1'];
 export interface StageChild {
   readonly name: string;
   readonly pid: number;
+  /** A sidecar that goes on with the ring of an earlier one; false for anything else. */
+  readonly adopted: boolean;
   /** Rejects when it ends without being asked to. */
   readonly failed: Promise<never>;
   /** SIGTERM, and wait for a clean end. WEIR_DEMO_FAILED otherwise. */
@@ -31,7 +33,8 @@ export interface StageCommand {
   readonly args: readonly string[];
   /** What it logs goes here too. */
   readonly logFile: string;
-  readonly signal?: AbortSignal;
+  /** Put before its command line. */
+  readonly through?: readonly string[];
 }
 
 /** Resolves when it does its work. WEIR_DEMO_FAILED with its own last words. */
@@ -44,6 +47,7 @@ export async function startStage(command: StageCommand): Promise<StageChild> {
 class Child implements StageChild {
   readonly name: string;
   readonly pid: number;
+  adopted = false;
   readonly failed: Promise<never>;
   readonly started: Promise<void>;
   readonly #child: ChildProcess;
@@ -52,9 +56,9 @@ class Child implements StageChild {
   #metrics: string | null = null;
   #asked = false;
 
-  constructor({ name, args, logFile }: StageCommand) {
+  constructor({ name, args, logFile, through }: StageCommand) {
     this.name = name;
-    this.#child = spawnWeir(args);
+    this.#child = spawnWeir(args, through ?? []);
     this.pid = this.#child.pid ?? -1;
     this.#ended = new Promise((resolve) => this.#child.once('close', () => resolve()));
     const { promise: started, resolve: begin, reject: refuse } = Promise.withResolvers<void>();
@@ -113,6 +117,7 @@ class Child implements StageChild {
   #read(text: string): boolean {
     const lines = (this.#lastWords + text).split('\n');
     let started = false;
+    this.adopted ||= lines.some((line) => line.includes('"msg":"sidecar started"') && line.includes('"adopted":true'));
     for (const line of lines.filter((candidate) => candidate.includes('"msg":"started"'))) {
       const said: { metrics?: string | null } = JSON.parse(line);
       this.#metrics = said.metrics ?? null;
@@ -131,11 +136,12 @@ class Child implements StageChild {
 }
 
 /** The same Node and the same program that run the demo. What is configured for others must not reach the demo's stages. */
-function spawnWeir(args: readonly string[]): ChildProcess {
+function spawnWeir(args: readonly string[], through: readonly string[]): ChildProcess {
   const main = join(import.meta.dirname, '..', `main${import.meta.filename.slice(-3)}`);
   const flags = ['--disable-warning=ExperimentalWarning', ...(args[0] === 'sidecar' ? SMALL : [])];
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('WEIR_')));
-  return spawn(process.execPath, [...flags, main, ...args], {
+  const [program = process.execPath, ...words] = [...through, process.execPath, ...flags, main, ...args];
+  return spawn(program, words, {
     // Descriptor 3 closes with us: a demo that is killed takes its stages with it (cli/signals.ts).
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     env: { ...env, WEIR_PARENT_FD: '3' },

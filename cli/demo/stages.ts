@@ -11,6 +11,7 @@ import { topicName } from '../topics.ts';
 import type { Fleet } from './fleet.ts';
 import { type NodeName, WATCHED_NODES } from './fleet-plan.ts';
 import { nodeSettings } from './node-settings.ts';
+import type { PinSpace } from './pin-space.ts';
 import { type StageChild, startStage } from './stage-child.ts';
 
 /** The enricher's hold, and what a busy machine adds. */
@@ -22,15 +23,20 @@ const TAKES_MAX = 5;
 
 export type Victim = 'sink' | 'sidecar' | 'none';
 
+/** When a stage was away, us since 1970, and who came back. */
+export interface Away {
+  readonly fromUs: number;
+  readonly toUs: number;
+  readonly pid: number;
+  readonly adopted: boolean;
+}
+
 export interface DemoStages {
   readonly all: readonly StageChild[];
   /** Rejects when a stage ends by itself. */
   readonly failed: Promise<never>;
-  /** kill -9, and start it again. `told` is called in between. Resolves to when it was away, us since 1970. */
-  killAndRestart(
-    victim: 'sink' | 'sidecar',
-    told: (pid: number) => void,
-  ): Promise<{ fromUs: number; toUs: number; pid: number }>;
+  /** kill -9, and start it again. `told` is called in between. */
+  killAndRestart(victim: 'sink' | 'sidecar', told: (pid: number) => void): Promise<Away>;
   /** Capture ends; everything that was captured goes into the lake; then all end. WEIR_DEMO_FAILED when it does not. */
   finish(told: (what: string) => void): Promise<void>;
   /** Kill what is left. */
@@ -39,9 +45,15 @@ export interface DemoStages {
 
 const nowUs = (): number => systemClock.nowMs() * 1000;
 
-/** `fleet` stands, its workloads are there. WEIR_DEMO_FAILED. */
-export async function startDemoStages(config: Config, folder: DataFolder, fleet: Fleet, log: Log): Promise<DemoStages> {
-  const commands = new Map(commandsOf(config, folder, fleet).map((command) => [command.name, command]));
+/** `fleet` stands, its workloads are there. `pins`: where the sidecars pin, or null. WEIR_DEMO_FAILED. */
+export async function startDemoStages(
+  config: Config,
+  folder: DataFolder,
+  fleet: Fleet,
+  log: Log,
+  pins: PinSpace | null,
+): Promise<DemoStages> {
+  const commands = new Map(commandsOf(config, folder, fleet, pins).map((command) => [command.name, command]));
   const running = new Map<string, StageChild>();
   const start = async (name: string): Promise<void> => {
     const command = commands.get(name);
@@ -72,7 +84,8 @@ export async function startDemoStages(config: Config, folder: DataFolder, fleet:
       told(running.get(name)?.pid ?? -1);
       await start(name);
       watch(name);
-      return { fromUs, toUs: nowUs(), pid: running.get(name)?.pid ?? -1 };
+      const { pid = -1, adopted = false } = running.get(name) ?? {};
+      return { fromUs, toUs: nowUs(), pid, adopted };
     },
     finish: async (told) => {
       const stop = (name: string): Promise<void> => running.get(name)?.stop() ?? Promise.resolve();
@@ -96,7 +109,7 @@ export async function startDemoStages(config: Config, folder: DataFolder, fleet:
 
 const sidecarName = (node: NodeName): string => `sidecar of ${node}`;
 
-function commandsOf(config: Config, folder: DataFolder, fleet: Fleet) {
+function commandsOf(config: Config, folder: DataFolder, fleet: Fleet, pins: PinSpace | null) {
   const common = [
     '--data',
     folder.path,
@@ -120,7 +133,10 @@ function commandsOf(config: Config, folder: DataFolder, fleet: Fleet) {
         ...['--sidecar-node', settings.node, '--sidecar-cgroup', cgroup],
         ...['--sidecar-interval', `${intervalMs}ms`, '--sidecar-heartbeat', `${heartbeatMs}ms`],
         ...['--sidecar-scan', `${scanMs}ms`, '--sidecar-ring-bytes', `${ringBytes / 1024}KiB`],
+        // Never on a bpffs of the machine: nobody would take it away from there after a demo that was killed.
+        ...['--sidecar-pin', pins?.pinOf(node) ?? 'off'],
       ],
+      through: pins?.through ?? [],
     };
   };
   return [

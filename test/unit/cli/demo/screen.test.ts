@@ -25,6 +25,7 @@ const result = (of: Partial<DemoResult> = {}): DemoResult => ({
   owners: many(9, { workload: 'blue', claimed_by: 'demo-1-2-node-a', valid_from: time, valid_to: null }),
   losses: 0,
   lossesAllowed: false,
+  restart: { awayMs: 1234, adopted: true },
   verify: {
     ok: true,
     partitions: [],
@@ -57,9 +58,17 @@ test('only a figure that is off is marked, and the heading counts them', () => {
   const red = screen({ check: checkRows(truth(), rows().slice(1)), losses: 3 });
   assert.deepEqual(
     marked(red).map((line) => line.slice(2, 16).trim()),
-    ['connections', 'bytes', 'rows', 'ledger'],
+    ['connections', 'bytes', 'rows', 'kill -9', 'ledger'],
   );
-  assert.match(red.join('\n'), /4 FIGURES ARE OFF/);
+  assert.match(red.join('\n'), /5 FIGURES ARE OFF/);
+});
+
+test('what kill -9 of a sidecar cost stands beside the truth', () => {
+  const line = (of: Partial<DemoResult>): string => screen(of).find((text) => text.includes('kill -9')) ?? '';
+  assert.equal(line({ restart: null }), '');
+  assert.match(line({}), /^ .*away 1\.2 s, its ring adopted: 0 lost, 0 twice$/);
+  assert.match(line({ losses: 2 }), /^!.*2 LOST OR TWICE/);
+  assert.match(line({ restart: { awayMs: 900, adopted: false }, losses: 2 }), /^ .*its ring too: not judged then/);
 });
 
 test('a playback says so', () => {
