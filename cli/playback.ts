@@ -11,6 +11,10 @@ import type { StageParts } from './stage-process.ts';
  */
 export async function startPlayback(parts: StageParts, file: string): Promise<readonly Stage[]> {
   const recording = openRecording(file);
+  if (recording.cutAt !== null) {
+    const bytes = recording.cutAt;
+    parts.logger.warn({ file, bytes }, 'the recording has no end, its recorder was killed: what is whole is played');
+  }
   const started: Stage[] = [];
   try {
     const nodes = playRecording(recording, { paced: false });

@@ -8,7 +8,7 @@ export const command: Command = {
   usage: `weir record: writes down what this machine's kernel and /proc tell, for weir run --source recording:FILE
 
 Connections with their addresses, counters, process names and cgroup paths; no payload. Needs what capture
-needs. The file must not exist; what is in it is readable even if this is killed.
+needs. The file must not exist. If this is killed, the file plays up to some 5 s before that.
 
 USAGE
   weir record FILE [--for 1m]
@@ -27,6 +27,9 @@ EXAMPLES
   run,
 };
 
+/** What a kill costs, against how well larger blocks compress. */
+const BLOCK_AGE_US = 5_000_000;
+
 async function run(invocation: Invocation): Promise<Status> {
   const { config, operands, signal } = invocation;
   const [file] = operands;
@@ -36,7 +39,7 @@ async function run(invocation: Invocation): Promise<Status> {
   const { RecordingWriter } = await import('../../sidecar/recording/writer.ts');
   const { startRecord } = await import('../../sidecar/recording/record.ts');
   const { source, host } = openMachine(config, createLogger(config));
-  const writer = new RecordingWriter(file);
+  const writer = new RecordingWriter(file, BLOCK_AGE_US);
   let started = false;
   try {
     const recording = await startRecord({

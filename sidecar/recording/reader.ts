@@ -54,8 +54,11 @@ export function recordingInMemory(bytes: Uint8Array): RecordingBytes {
   };
 }
 
-/** All frames in order, checked; the end frame last. Whatever is wrong is WEIR_SIDECAR_RECORDING_INVALID. */
-export function* readFrames(bytes: RecordingBytes): Generator<Frame> {
+/**
+ * All frames in order, checked; the end frame last. Returns null, or where a recording stops that has no end because its
+ * recorder was killed: behind the last whole block. Whatever is wrong is WEIR_SIDECAR_RECORDING_INVALID.
+ */
+export function* readFrames(bytes: RecordingBytes): Generator<Frame, number | null> {
   if (bytes.length < FILE_HEADER_BYTES) throw invalidRecording('the header is cut', bytes.length);
   const header = bytes.read(0, FILE_HEADER_BYTES);
   if (!MAGIC.every((byte, i) => header[i] === byte)) throw invalidRecording('another kind of file', 0);
@@ -64,30 +67,33 @@ export function* readFrames(bytes: RecordingBytes): Generator<Frame> {
   let at = FILE_HEADER_BYTES;
   let frames = 0;
   while (at < bytes.length) {
-    const { block, next } = readBlock(bytes, at);
+    const read = readBlock(bytes, at);
+    if (read === null) break;
+    const { block, next } = read;
     for (const frame of framesOf(block, at)) {
       if (frame.kind === FRAME.end) {
         checkEnd(frame, frames, next, bytes.length);
         yield frame;
-        return;
+        return null;
       }
       yield frame;
       frames++;
     }
     at = next;
   }
-  throw invalidRecording('the end is missing', at);
+  return at;
 }
 
-function readBlock(bytes: RecordingBytes, at: number): { readonly block: Uint8Array; readonly next: number } {
-  if (bytes.length - at < BLOCK_HEADER_BYTES) throw invalidRecording('a block header is cut', at);
+/** Null where the file ends inside it. */
+function readBlock(bytes: RecordingBytes, at: number): { readonly block: Uint8Array; readonly next: number } | null {
+  if (bytes.length - at < BLOCK_HEADER_BYTES) return null;
   const header = bytes.read(at, BLOCK_HEADER_BYTES);
   const view = new DataView(header.buffer, header.byteOffset);
   const packedBytes = view.getUint32(0, true);
   const rawBytes = view.getUint32(4, true);
   const from = at + BLOCK_HEADER_BYTES;
-  if (packedBytes > bytes.length - from) throw invalidRecording('a block is cut', at);
   if (rawBytes > BLOCK_BYTES_MAX || packedBytes > BLOCK_BYTES_MAX) throw invalidRecording('a block too large', at);
+  if (packedBytes > bytes.length - from) return null;
   const packed = bytes.read(from, packedBytes);
   if (crc32(packed) !== view.getUint32(8, true)) throw invalidRecording('a damaged block', at);
   return { block: unpack(packed, rawBytes, at), next: from + packedBytes };

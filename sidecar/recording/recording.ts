@@ -24,6 +24,8 @@ export interface Recording {
   readonly nodes: readonly NodeSummary[];
   /** What travels with it; empty when nothing does. */
   readonly truth: Uint8Array;
+  /** Its recorder was killed: there is no more than this many bytes of whole blocks. Null: it has its end. */
+  readonly cutAt: number | null;
   readonly bytes: RecordingBytes;
 }
 
@@ -41,21 +43,29 @@ export function openRecording(path: string): Recording {
 export function readRecording(bytes: RecordingBytes): Recording {
   const nodes = new Map<number, NodeCheck>();
   const truth: Uint8Array[] = [];
-  for (const frame of readFrames(bytes)) {
-    if (frame.kind === FRAME.end) break;
-    if (frame.kind === FRAME.truth) {
-      truth.push(Uint8Array.from(frame.payload));
-      continue;
-    }
-    const known = nodes.get(frame.node);
-    if (frame.kind === FRAME.node) {
-      if (known !== undefined) throw invalidRecording('a node begins twice', frame.fileOffset);
-      nodes.set(frame.node, new NodeCheck(frame));
-    } else if (known === undefined) throw invalidRecording('a frame of an unknown node', frame.fileOffset);
-    else known.take(frame);
+  const frames = readFrames(bytes);
+  let step = frames.next();
+  for (; step.done !== true; step = frames.next()) takeFrame(step.value, nodes, truth);
+  const cutAt = step.value;
+  // Where it is cut the last node may have been about to begin.
+  const checks = [...nodes.values()].filter(({ hasStarted }) => cutAt === null || hasStarted);
+  if (cutAt !== null && checks.length === 0) throw invalidRecording('it is cut before anything was recorded,', cutAt);
+  const summaries = checks.map((check) => check.summary()).sort((a, b) => a.index - b.index);
+  return { nodes: summaries, truth: Buffer.concat(truth), cutAt, bytes };
+}
+
+function takeFrame(frame: Frame, nodes: Map<number, NodeCheck>, truth: Uint8Array[]): void {
+  if (frame.kind === FRAME.end) return;
+  if (frame.kind === FRAME.truth) {
+    truth.push(Uint8Array.from(frame.payload));
+    return;
   }
-  const summaries = [...nodes.values()].map((check) => check.summary()).sort((a, b) => a.index - b.index);
-  return { nodes: summaries, truth: Buffer.concat(truth), bytes };
+  const known = nodes.get(frame.node);
+  if (frame.kind === FRAME.node) {
+    if (known !== undefined) throw invalidRecording('a node begins twice', frame.fileOffset);
+    nodes.set(frame.node, new NodeCheck(frame));
+  } else if (known === undefined) throw invalidRecording('a frame of an unknown node', frame.fileOffset);
+  else known.take(frame);
 }
 
 /** Follows one node's frames. */
@@ -77,6 +87,10 @@ class NodeCheck {
     this.#firstUs = frame.atUs;
     this.#lastUs = frame.atUs;
     this.#fileOffset = frame.fileOffset;
+  }
+
+  get hasStarted(): boolean {
+    return this.#start !== null;
   }
 
   take(frame: Frame): void {

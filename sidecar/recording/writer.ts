@@ -19,14 +19,21 @@ const ZSTD_LEVEL = 12;
 export class RecordingWriter {
   readonly path: string;
   readonly #fd: number;
+  readonly #blockAgeUs: number;
   #frames: Uint8Array[] = [];
+  /** When the oldest frame of the open block was. */
+  #sinceUs = 0;
   #bytes = 0;
   #count = 0;
   #closed = false;
 
-  /** The file must not exist. Errors: WEIR_DATA_RIGHTS. */
-  constructor(path: string) {
+  /**
+   * The file must not exist. `blockAgeUs`: a block is closed at the latest when it covers so much time, which is then what a
+   * kill costs. Errors: WEIR_DATA_RIGHTS.
+   */
+  constructor(path: string, blockAgeUs: number = Infinity) {
     this.path = path;
+    this.#blockAgeUs = blockAgeUs;
     try {
       this.#fd = openSync(path, 'wx');
     } catch (cause) {
@@ -40,10 +47,11 @@ export class RecordingWriter {
 
   /** Copies the payload. */
   frame(kind: FrameKind, node: number, atUs: number, payload: Uint8Array): void {
+    if (this.#frames.length === 0) this.#sinceUs = atUs;
     this.#frames.push(encodeFrame(kind, node, atUs, payload));
     this.#bytes += this.#frames.at(-1)!.length;
     this.#count++;
-    if (this.#bytes >= BLOCK_BYTES_AIM) this.#flush();
+    if (this.#bytes >= BLOCK_BYTES_AIM || atUs - this.#sinceUs >= this.#blockAgeUs) this.#flush();
   }
 
   /** Bytes that travel with the recording, such as what the demo knows to be true. */

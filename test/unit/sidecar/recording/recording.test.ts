@@ -23,9 +23,15 @@ interface Written {
 }
 
 /** Half a second of one node: a scan, a ring chunk every 100 ms, a second scan, a drop. */
-async function write(name: string, node: string, ringId: string, startUs = T0): Promise<Written> {
+async function write(
+  name: string,
+  node: string,
+  ringId: string,
+  startUs = T0,
+  blockAgeUs = Infinity,
+): Promise<Written> {
   const path = join(folder, name);
-  const writer = new RecordingWriter(path);
+  const writer = new RecordingWriter(path, blockAgeUs);
   let nowUs = startUs;
   const fake = new FakeSource({ ringId, ringBytes: 264 * 25 });
   const machine = new FakeHost(node, () => nowUs);
@@ -132,7 +138,53 @@ test('two recordings become one of two nodes, in the order of time', async () =>
   );
 });
 
-test('a cut recording is refused with the byte where it ends', async () => {
+/** Where the blocks of a file end. */
+function blockEnds(bytes: Buffer): number[] {
+  const ends: number[] = [];
+  for (let at = 12; at < bytes.length; ends.push(at)) at += 12 + bytes.readUInt32LE(at);
+  return ends;
+}
+
+test('the whole part of a recording whose recorder was killed is played, wherever that was', async () => {
+  const { path, chunks } = await write('killed.weirrec', 'node-a', 'ringa', T0, 100_000);
+  const bytes = readFileSync(path);
+  const ends = blockEnds(bytes);
+  assert.ok(ends.length > 3);
+  let last = 0;
+  for (let length = ends[0]!; length < bytes.length; length += 7) {
+    const whole = ends.filter((end) => end <= length).at(-1);
+    const { nodes, cutAt, ...rest } = readRecording(recordingInMemory(bytes.subarray(0, length)));
+    assert.equal(cutAt, whole);
+    const read = nodes[0]!.ringBytes;
+    assert.ok(read >= last && read % 264 === 0);
+    last = read;
+    if (length < ends[1]!) continue;
+    const [node] = playRecording({ nodes, cutAt, ...rest }, { paced: false });
+    node!.clock.now = (T0 + 10_000_000) / 1000;
+    await node!.host.snapshot();
+    let played = 0;
+    for (let turn = 0; turn < 50 && !node!.source.ended; turn++) {
+      played += node!.source.read(new Uint8Array(65_536)).bytes;
+      if (node!.host.snapshotReady === true) await node!.host.snapshot();
+    }
+    assert.equal(played, read);
+    assert.ok(node!.source.ended);
+  }
+  assert.equal(last, ringBytes(chunks).length);
+  assert.equal(readRecording(recordingInMemory(bytes)).cutAt, null);
+});
+
+test('a damaged block is refused, also in a recording that is cut behind it', async () => {
+  const { path } = await write('damaged.weirrec', 'node-a', 'ringa', T0, 100_000);
+  const bytes = readFileSync(path);
+  const [first, second] = blockEnds(bytes);
+  const damaged = Buffer.from(bytes.subarray(0, second! + 3));
+  damaged[first! + 20]! ^= 1;
+  const error = { code: 'WEIR_SIDECAR_RECORDING_INVALID', message: /a damaged block at byte/ };
+  assert.throws(() => readRecording(recordingInMemory(damaged)), error);
+});
+
+test('a recording that is cut before anything whole is in it is refused with the byte where it ends', async () => {
   const { path } = await write('cut.weirrec', 'node-a', 'ringa');
   const bytes = readFileSync(path);
   for (const length of [0, 5, 11, 12, 20, bytes.length >> 1, bytes.length - 1]) {
