@@ -142,6 +142,11 @@ export const ERRORS = {
     3,
     'A source straddles the state of its stream, which cannot happen; the sink refuses to guess.',
   ],
+  WEIR_SINK_RANGE_INVALID: [
+    'drop',
+    3,
+    'The flow numbers of a source contradict its rows and losses, or jump absurdly; the message is a dead letter.',
+  ],
   WEIR_SINK_STORE_CONDITION: [
     'fatal',
     3,

@@ -51,7 +51,7 @@ export const defaultWorkers = (): number => Math.max(1, availableParallelism() -
 /**
  * Resolves once every claim that the ownership topic held is in the workers and the group is joined.
  * `stop` finishes what is ready, commits and leaves.
- * @throws WEIR_TRANSPORT_UNKNOWN_TOPIC, WEIR_CONFIG_INVALID when the topics do not fit together
+ * @throws WEIR_TRANSPORT_UNKNOWN_TOPIC, WEIR_TRANSPORT_TOPIC_MISMATCH when the topics do not fit together
  */
 export async function startEnricher(options: EnricherOptions): Promise<Stage> {
   const { log, clock, logger, workers } = options;
@@ -140,7 +140,7 @@ async function topics({ log, ownershipTopic, rawTopic, enrichedTopic, deadLetter
   }
   if (raw.partitions.length !== enriched.partitions.length) {
     const message = `${rawTopic} has ${raw.partitions.length} partitions and ${enrichedTopic} ${enriched.partitions.length}; they must have as many`;
-    throw new WeirError('WEIR_CONFIG_INVALID', message);
+    throw new WeirError('WEIR_TRANSPORT_TOPIC_MISMATCH', message, { rawTopic, enrichedTopic });
   }
   return { ownership, raw, deadLetterPartitions: deadLetters.partitions.length };
 }

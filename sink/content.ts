@@ -26,8 +26,11 @@ export interface Content {
   begin(state: ChainState): void;
   /** Fails: WEIR_SCHEMA_* (drop). */
   decode(message: Message): Decoded;
-  /** Fold the last decoded message. Fails: WEIR_SINK_STRADDLE. */
-  fold(decoded: Decoded): void;
+  /**
+   * Fold the last decoded message. What of it contradicts itself is told as a loss of unknown size, and returned: the
+   * message is to be kept as a dead letter. Fails: WEIR_SINK_STRADDLE.
+   */
+  fold(decoded: Decoded): WeirError | null;
   /** A message that cannot be decoded: told as a loss of unknown size; its flows are told by the gaps that follow. */
   refuse(message: Message, error: WeirError): void;
   /** The working state and the table as they stand; `appendMs` of the last message retires old streams. */

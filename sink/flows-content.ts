@@ -5,6 +5,7 @@ import {
   type EnrichedBatch,
   EnrichedFlowColumns,
 } from '../schemas/generated/flows-enriched-v1.ts';
+import type { Source } from '../schemas/generated/common.ts';
 import { type ChainState, type LossEntry, type StreamMap, sumLosses } from '../schemas/objects.ts';
 import { checkTranslations } from '../schemas/translations.ts';
 import type { Message } from '../transport/log.ts';
@@ -65,8 +66,9 @@ export class FlowsContent implements Content {
     return { message, batch, rows };
   }
 
-  fold(decoded: DecodedBatch): void {
+  fold(decoded: DecodedBatch): WeirError | null {
     const { batch, message } = decoded;
+    let refused: WeirError | null = null;
     const rawPartition = `${batch.rawTopicId}-${batch.rawPartition}`;
     const remap = this.#table.remap(batch);
     let from = 0;
@@ -78,8 +80,10 @@ export class FlowsContent implements Content {
         this.#table.append(batch.flows, from, to, source, remap);
         this.flows += flows;
       } else if (verdict === 'repeated') this.repeated += Math.max(0, source.next - source.first);
+      else refused ??= rangeInvalid(source, message);
       from = to;
     }
+    return refused;
   }
 
   refuse(message: Message, _error: WeirError): void {
@@ -108,6 +112,11 @@ export class FlowsContent implements Content {
     }
     return { streams, marks, table: this.#table.finish() };
   }
+}
+
+function rangeInvalid({ ring, first, next, offset: rawOffset }: Source, { offset }: Message): WeirError {
+  const what = `stream ${ring}: flows ${first} to ${next} of raw offset ${rawOffset} contradict its rows and losses, or jump`;
+  return new WeirError('WEIR_SINK_RANGE_INVALID', `${what}, at offset ${offset}`, { ring, first, next, rawOffset });
 }
 
 function sumNumbers(numbers: Int32Array, from: number, to: number): number {

@@ -44,8 +44,9 @@ export class OwnershipContent implements Content {
     return { message, claims, rows: claims.claims.length };
   }
 
-  fold({ claims, message }: DecodedClaims): void {
+  fold({ claims, message }: DecodedClaims): null {
     if (foldOwnership(this.#fold, claims, message.appendMs)) this.#table.append(claims);
+    return null;
   }
 
   refuse(_message: Message, _error: WeirError): void {

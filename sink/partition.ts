@@ -122,7 +122,10 @@ class PartitionRun {
       this.#oldestAppendMs = message.appendMs;
     }
     if (decoded instanceof WeirError) this.#content.refuse(message, decoded);
-    else this.#content.fold(decoded);
+    else {
+      const refused = this.#content.fold(decoded);
+      if (refused !== null) await this.#bury(message, refused);
+    }
     this.#accounts.folded(this.#content);
     this.#messages++;
     this.#nextOffset = message.offset + 1;
@@ -141,18 +144,24 @@ class PartitionRun {
       if (!(error instanceof WeirError) || error.disposition !== 'drop') throw error;
       const { topic, partition } = this.#assignment;
       const where = { topic, partition, offset: message.offset };
-      this.#context.logger.error({ ...where, code: error.code, error: error.message }, 'a message was refused');
       if (++this.#refusedInARow >= REFUSED_IN_A_ROW_MAX) {
         const what =
           `${this.#refusedInARow} messages of ${topic}-${partition} in a row, ` +
           `the last at offset ${message.offset}: ${error.message}`;
         throw new WeirError('WEIR_SINK_POISON_RATE', what, where, error);
       }
-      await this.#patience.until('writing a dead letter', () =>
-        sendDeadLetter(this.#context, this.#assignment, message, error),
-      );
+      await this.#bury(message, error);
       return error;
     }
+  }
+
+  async #bury(message: Message, error: WeirError): Promise<void> {
+    const { topic, partition } = this.#assignment;
+    const why = { code: error.code, error: error.message };
+    this.#context.logger.error({ topic, partition, offset: message.offset, ...why }, 'a message was refused');
+    await this.#patience.until('writing a dead letter', () =>
+      sendDeadLetter(this.#context, this.#assignment, message, error),
+    );
   }
 
   /** Close the object that is held; the next one lies in `later`, or in the same hour. */

@@ -98,6 +98,9 @@ describe('a sink', () => {
       losses.map((row) => [row['reason'], row['flows']]),
       [['range_invalid', null]],
     );
+    const [letter] = broker.messages('dead', 0);
+    assert.equal(letter?.headers['__connect.errors.exception.class.name'], 'WEIR_SINK_RANGE_INVALID');
+    assert.deepEqual(letter?.value, broker.messages('enriched', 0)[0]?.value);
   });
 
   it('does not touch a lake that was begun in another format', async () => {
