@@ -87,3 +87,10 @@ export function rowsUpTo(columns: CapturedColumns, position: number): number {
   while (rows < columns.length && columns.ringEnd[rows]! <= position) rows++;
   return rows;
 }
+
+/** Rows at the front that were read at `ms` or before. */
+export function rowsReadBy(columns: CapturedColumns, ms: number): number {
+  let rows = columns.length;
+  while (rows > 0 && columns.readMs[rows - 1]! > ms) rows--;
+  return rows;
+}

@@ -5,7 +5,7 @@
  * no spool, or no room in it, does the ring give room for what memory alone then holds.
  */
 import { RAW_MESSAGE_BYTES_MAX } from '../contract/limits.ts';
-import { CapturedColumns, NO_OWNER, rowsUpTo } from './captured-columns.ts';
+import { CapturedColumns, NO_OWNER, rowsReadBy, rowsUpTo } from './captured-columns.ts';
 import { BatchStream, numbersOf, streamOf, type SealedBatch } from './batch.ts';
 import { coarsen } from './coarsen.ts';
 import { exchangeTranslated } from './conntrack/translated-ends.ts';
@@ -24,6 +24,7 @@ import { PairMemory } from './pair-memory.ts';
 import { dropsIn, encodePlan, PLAN_BATCHES_MAX, type Plan, type PlannedBatch } from './plan.ts';
 import { RecursionMisses } from './recursion-misses.ts';
 import { RefusedRecords } from './refused-records.ts';
+import type { RingReading } from './ring-pace.ts';
 import { OlderRoles } from './roles.ts';
 import type { Sender } from './sender.ts';
 import { Unacknowledged } from './unacknowledged.ts';
@@ -141,8 +142,8 @@ export class FlowPipeline {
     return listens;
   }
 
-  /** Read the ring until it is empty or no more may be held. Returns the listen records and whether it is empty. */
-  read(nowMs: number): { readonly listens: readonly ListenEvent[]; readonly drained: boolean } {
+  /** Read the ring until it is empty or no more may be held. */
+  read(nowMs: number): RingReading {
     const listens: ListenEvent[] = [];
     let drained = false;
     do {
@@ -159,7 +160,7 @@ export class FlowPipeline {
       this.#settle();
     }
     this.#gauges(nowMs);
-    return { listens, drained };
+    return { listens, drained, position: this.#readTo };
   }
 
   /** Returns by how much the wall clock was set since the last look, in us; what waits goes on waiting as long as before. */
@@ -250,18 +251,10 @@ export class FlowPipeline {
     if (this.#loose > 0) return this.#loose;
     const waiting = this.#columns.length;
     if (waiting >= batchFlows) return batchFlows;
-    const rows = this.#paired(nowMs);
+    const rows = rowsReadBy(this.#columns, nowMs - PAIR_MS);
     if (rows > 0 && this.#columns.readMs[0]! + batchAgeMs <= nowMs) return rows;
     const lossesMs = Math.min(this.#lossesSinceMs ?? Infinity, waiting === 0 ? this.#refused.sinceMs : Infinity);
     return lossesMs + batchAgeMs <= nowMs ? rows : null;
-  }
-
-  /** Rows that have waited for their partners. */
-  #paired(nowMs: number): number {
-    const { readMs, length } = this.#columns;
-    let rows = length;
-    while (rows > 0 && readMs[rows - 1]! + PAIR_MS > nowMs) rows--;
-    return rows;
   }
 
   /** A batch of rows that the ring no longer has holds no others. */
@@ -402,6 +395,3 @@ export class FlowPipeline {
     this.#accounts.show(nowMs, oldestUs);
   }
 }
-
-/** Several batches may share a request, which stays within a message's limit. */
-export const RAW_REQUEST_BYTES_MAX: number = RAW_MESSAGE_BYTES_MAX;

@@ -10,7 +10,7 @@ import type { CaptureAddon, CaptureHandle, HookName, NativeCounters, NativeError
 export interface BpfSourceOptions {
   /** Directory of the cgroup v2 subtree to watch; default: the root of the hierarchy, so the whole machine. */
   readonly cgroupPath?: string;
-  /** A power of two from 4 KiB to 1 GiB. A record takes 264 bytes; resident memory is twice this. */
+  /** A power of two from 4 KiB to 1 GiB. A record takes 264 bytes. */
   readonly ringBytes: number;
   /** Connections open at once that are tracked in full; default 262,144 (136 bytes each while open). */
   readonly stateEntries?: number;

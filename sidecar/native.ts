@@ -91,6 +91,8 @@ export interface CaptureAddon {
    * this process's own namespace, which needs no right. Blocks for about 0.1 ms.
    */
   listenerDump(options: { readonly path: string | null; readonly inode: number }): Buffer;
+  /** Give memory that is not in use back to the kernel: malloc's, and pages of program text. Blocks for about 2 ms. */
+  trim(): void;
   /** Add bootToUnixUs to a CLOCK_BOOTTIME microsecond; jiffies a second, from the resolution of the coarse clocks. */
   clock(): { readonly bootToUnixUs: number; readonly jiffiesHz: number };
 }

@@ -14,6 +14,9 @@ const ENDS_OF_TUPLE_MAX = 4;
 const CONNECTIONS_MAX = 16_384;
 const NONE = -1;
 
+/** Every entry counts as one, and the cache grows with them; told its `max`, it would take all its room at once. */
+const one = (): number => 1;
+
 export class PairMemory {
   readonly #heads = new Int32Array(2 * ENDS_MAX).fill(NONE);
   readonly #chain = new Int32Array(ENDS_MAX).fill(NONE);
@@ -24,7 +27,7 @@ export class PairMemory {
   readonly #netns = new Float64Array(ENDS_MAX);
   readonly #beginUs = new Float64Array(ENDS_MAX);
   readonly #endUs = new Float64Array(ENDS_MAX);
-  readonly #partners = new LRUCache<number, number>({ max: CONNECTIONS_MAX });
+  readonly #partners = new LRUCache<number, number>({ maxSize: CONNECTIONS_MAX, sizeCalculation: one });
   /** Places given out since the start; the next one is this modulo ENDS_MAX. */
   #given = 0;
 

@@ -12,12 +12,15 @@ import type { LocalSockets } from './local-sockets.ts';
 /** Open connections whose first row is remembered; the least recently used is looked at anew. Some 100 bytes each. */
 const OPEN_MAX = 65_536;
 
+/** Every entry counts as one, and the cache grows with them; told its `max`, it would take all its room at once. */
+const one = (): number => 1;
+
 export class OlderRoles {
   /**
    * What the first row of a connection said stays, even that nobody knows: a server that ends closes its listener
    * with its connections, and all rows of a connection must have one orientation.
    */
-  readonly #told = new LRUCache<number, Role>({ max: OPEN_MAX });
+  readonly #told = new LRUCache<number, Role>({ maxSize: OPEN_MAX, sizeCalculation: one });
 
   /** Fill `role` and `roleMethod` of the first `rows` rows where the handshake left them unknown. */
   infer(columns: CapturedColumns, rows: number, sockets: LocalSockets): void {

@@ -5,15 +5,16 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../contract/clock.ts';
 import { fromUnknown, type WeirError } from '../contract/errors.ts';
-import { OWNERSHIP_MESSAGE_BYTES_MAX } from '../contract/limits.ts';
+import { OWNERSHIP_MESSAGE_BYTES_MAX, RAW_MESSAGE_BYTES_MAX } from '../contract/limits.ts';
 import type { Stage } from '../contract/stage.ts';
 import { ClaimPipeline } from './claim-pipeline.ts';
 import type { ListenEvent } from './decode.ts';
-import { FlowPipeline, RAW_REQUEST_BYTES_MAX } from './flow-pipeline.ts';
+import { FlowPipeline } from './flow-pipeline.ts';
 import { HomePartition } from './home-partition.ts';
 import type { SidecarOptions } from './options.ts';
 import { partitionOf } from '../transport/key-partition.ts';
 import { decodePlan } from './plan.ts';
+import { ringPauseMs } from './ring-pace.ts';
 import { scanPauseMs } from './scan-pace.ts';
 import { Sender } from './sender.ts';
 import { Spool } from './spool.ts';
@@ -52,6 +53,9 @@ class Sidecar implements Stage {
   #failure: WeirError | null = null;
   #listens: ListenEvent[] = [];
   #drainedUs = 0;
+  #readMs = 0;
+  #readTo = 0;
+  #pauseMs: number;
   #nextScanMs = 0;
   #scannedMs = 0;
   #nextReportMs = 0;
@@ -61,6 +65,7 @@ class Sidecar implements Stage {
 
   constructor(options: SidecarOptions, rawPartitions: number, ownershipPartition: number) {
     this.#options = options;
+    this.#pauseMs = options.ringPollMs;
     this.#clock = options.eventClock ?? options.clock;
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
@@ -119,7 +124,8 @@ class Sidecar implements Stage {
       logger,
       topic: rawTopic,
       partition,
-      requestBytesMax: RAW_REQUEST_BYTES_MAX,
+      // Several batches may share a request, which stays within a message's limit.
+      requestBytesMax: RAW_MESSAGE_BYTES_MAX,
       acknowledged: (count) => this.#flows?.acknowledged(count),
       spool,
       isPressed: () => this.#flows?.isPressed === true || this.#clock.nowMs() > this.#spoolFromMs,
@@ -146,7 +152,7 @@ class Sidecar implements Stage {
         await this.#turn(flows, raw);
         // A playback waits for the log, so that its batches do not depend on how fast that was.
         if (this.#options.source.kind === 'recording') await Promise.all([raw.idle(), this.#ownership.idle()]);
-        await this.#clock.sleep(this.#options.ringPollMs, this.#stopping.signal);
+        await this.#clock.sleep(this.#pauseMs, this.#stopping.signal);
       }
       delivered = await this.#finish(flows, raw);
       const failure = this.#failure ?? raw.failure ?? this.#ownership.failure;
@@ -221,9 +227,15 @@ class Sidecar implements Stage {
   /** True when the ring is empty. */
   #read(flows: FlowPipeline): boolean {
     const nowMs = this.#clock.nowMs();
-    const { listens, drained } = flows.read(nowMs);
+    const { listens, drained, position } = flows.read(nowMs);
     this.#listens.push(...listens);
     if (drained) this.#drainedUs = nowMs * 1000;
+    const { source, batchFlows, ringPollMs } = this.#options;
+    if (source.kind === 'ebpf') {
+      this.#pauseMs = ringPauseMs(position - this.#readTo, nowMs - this.#readMs, batchFlows, ringPollMs);
+    }
+    this.#readMs = nowMs;
+    this.#readTo = position;
     return drained;
   }
 

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { CaptureAddon } from '../../sidecar/native.ts';
 import { type Command, type Invocation, type Status, textFlag, usageError } from '../command.ts';
 import { openDataFolder } from '../data-folder.ts';
 import { printLine } from '../output.ts';
@@ -28,12 +29,16 @@ EXAMPLES
   run,
 };
 
+const TRIM_AFTER_MS = 2000;
+const TRIM_EVERY_MS = 60_000;
+
 async function run(invocation: Invocation): Promise<Status> {
   const { flags, config } = invocation;
   if (flags['detach'] === true) return detach(invocation);
   const data = textFlag(invocation, 'data');
   const logFile = data === null ? null : join(openDataFolder(data).log, LOG_FILE);
   const { holdNode, pinFolder } = await import('../sidecar-pin.ts');
+  const { loadAddon } = await import('../../sidecar/native.ts');
   const { endPinned, hasEnded, isPinned, openMachine, openSpool, startSidecarFrom } = await import(
     '../sidecar-parts.ts'
   );
@@ -46,11 +51,18 @@ async function run(invocation: Invocation): Promise<Status> {
       const isOver = pin !== null && (hasEnded(pin) || (flags['replace'] === true && isPinned(pin)));
       if (isOver) await endPinned(parts, pin, more);
       const run = await startSidecarFrom(parts, openMachine(parts.config, parts.logger, pin), more);
+      trimNowAndThen(loadAddon());
       return spool === null ? run : { ...run, close: () => spool.log.close() };
     });
   } finally {
     hold.release();
   }
+}
+
+/** Starting takes a third of the program's text and much memory of malloc, once: given back, and so once a minute. */
+function trimNowAndThen(addon: Pick<CaptureAddon, 'trim'>): void {
+  setTimeout(() => addon.trim(), TRIM_AFTER_MS).unref();
+  setInterval(() => addon.trim(), TRIM_EVERY_MS).unref();
 }
 
 async function detach({ flags, config }: Invocation): Promise<Status> {

@@ -12,6 +12,7 @@
 #include "diag.h"
 #include "pin.h"
 #include "report.h"
+#include "resident.h"
 
 enum { RING_BYTES_MIN = 4096, RING_BYTES_MAX = 1 << 30, STATE_ENTRIES_MAX = 1 << 24, READ_BYTES_MIN = 8 + 256 };
 enum { CLOCK_SAMPLES = 8 };
@@ -254,6 +255,15 @@ static napi_value addon_listener_dump(napi_env env, napi_callback_info info)
 	return copy;
 }
 
+/* trim() */
+static napi_value addon_trim(napi_env env, napi_callback_info info)
+{
+	(void)env;
+	(void)info;
+	resident_trim();
+	return NULL;
+}
+
 static double clock_us(clockid_t id)
 {
 	struct timespec now;
@@ -304,6 +314,7 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */)
 		{ "discard", NULL, addon_discard, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "unpin", NULL, addon_unpin, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "listenerDump", NULL, addon_listener_dump, NULL, NULL, NULL, napi_enumerable, NULL },
+		{ "trim", NULL, addon_trim, NULL, NULL, NULL, napi_enumerable, NULL },
 		{ "clock", NULL, addon_clock, NULL, NULL, NULL, napi_enumerable, NULL },
 	};
 

@@ -52,7 +52,10 @@ static size_t page_up(size_t bytes)
 	return (bytes + page - 1) / page * page;
 }
 
-/* The kernel's layout: consumer page (ours to write), producer page, then the data twice, so that no record wraps. */
+/*
+ * The kernel's layout: consumer page (ours to write), producer page, then the data twice, so that no record wraps. We map
+ * it once and wrap ourselves: every page of it counts as resident, and again where it is mapped again.
+ */
 static int map_ring(struct capture *capture)
 {
 	int fd = capture->object[OBJECT_FLOW].map_fd[MAP_RING];
@@ -62,7 +65,7 @@ static int map_ring(struct capture *capture)
 	if (consumer == MAP_FAILED)
 		return -errno;
 	capture->consumer = consumer;
-	producer = mmap(NULL, page + 2 * capture->ring_bytes, PROT_READ, MAP_SHARED, fd, (off_t)page);
+	producer = mmap(NULL, page + capture->ring_bytes, PROT_READ, MAP_SHARED, fd, (off_t)page);
 	if (producer == MAP_FAILED)
 		return -errno;
 	capture->producer = producer;
@@ -239,7 +242,7 @@ void capture_close(struct capture *capture)
 	if (capture->consumer)
 		munmap(capture->consumer, page);
 	if (capture->producer)
-		munmap(capture->producer, page + 2 * capture->ring_bytes);
+		munmap(capture->producer, page + capture->ring_bytes);
 	if (capture->counters)
 		munmap(capture->counters, page_up(capture->counter_slots * sizeof(struct counters)));
 	journal_unmap(capture);

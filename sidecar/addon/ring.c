@@ -14,6 +14,16 @@
 #include <string.h>
 #include "capture.h"
 
+/* The data is mapped once, so a record may go on at its beginning; its header, 8 bytes of a multiple of 8, never does. */
+static void copy_out(const struct capture *capture, uint64_t position, uint8_t *into, size_t bytes)
+{
+	uint64_t from = position & (capture->ring_bytes - 1), rest = capture->ring_bytes - from;
+	size_t first = rest < bytes ? (size_t)rest : bytes;
+
+	memcpy(into, capture->data + from, first);
+	memcpy(into + first, capture->data, bytes - first);
+}
+
 size_t ring_read(struct capture *capture, uint8_t *into, size_t room)
 {
 	uint64_t cursor = capture->cursor, producer = __atomic_load_n(capture->producer, __ATOMIC_ACQUIRE);
@@ -36,7 +46,7 @@ size_t ring_read(struct capture *capture, uint8_t *into, size_t room)
 				break;
 			memcpy(into + used, &length, sizeof(length));
 			memset(into + used + sizeof(length), 0, RECORD_PREFIX_BYTES - sizeof(length));
-			memcpy(into + used + RECORD_PREFIX_BYTES, slot + BPF_RINGBUF_HDR_SZ, padded);
+			copy_out(capture, cursor + BPF_RINGBUF_HDR_SZ, into + used + RECORD_PREFIX_BYTES, padded);
 			used += RECORD_PREFIX_BYTES + padded;
 		}
 		cursor += BPF_RINGBUF_HDR_SZ + padded;

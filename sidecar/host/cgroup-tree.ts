@@ -18,10 +18,13 @@ const PROCS_BYTES_MAX = 4 * 1024 * 1024;
 /** A folder without children has two links, itself and its name in the parent. */
 const LEAF_LINKS = 2;
 
+/** Every entry counts as one, and the cache grows with them; told its `max`, it would take all its room at once. */
+const one = (): number => 1;
+
 export class CgroupTree {
   readonly #mount: string;
   readonly #root: string;
-  readonly #paths = new LRUCache<number, string>({ max: PATHS_MAX });
+  readonly #paths = new LRUCache<number, string>({ maxSize: PATHS_MAX, sizeCalculation: one });
 
   /** `root` is the mount or a folder below it. */
   constructor(mount: string, root: string) {
