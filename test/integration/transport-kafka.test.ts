@@ -154,6 +154,31 @@ test('a topic made anew has another id, its old positions are gone, and an old o
   assert.equal(await log.position(group, spec.name, 0), null);
 });
 
+test('a position that is committed while the topic is made anew is none of the new topic', async () => {
+  const spec = topicSpec({ partitions: 1 });
+  const group = `g.${randomUUID()}`;
+  const late = await openKafkaLog({ brokers: kafka.addresses(), limits: { metadataMs: 60_000 } });
+  try {
+    await late.ensureTopics([spec]);
+    await late.produce(spec.name, 0, [message('a'), message('b'), message('c')]);
+    await withAdmin((admin) => admin.deleteTopics({ topics: [spec.name] }));
+    await pause(300);
+    await log.ensureTopics([spec]);
+    // It believes that the topic is the one that it wrote to.
+    await late.commit(group, spec.name, 0, offset(3));
+    assert.equal(await log.position(group, spec.name, 0), null);
+    await log.produce(spec.name, 0, [message('new')]);
+    await log.commit(group, spec.name, 0, offset(1));
+    assert.equal(await log.position(group, spec.name, 0), 1);
+    await withAdmin((admin) =>
+      admin.setOffsets({ groupId: group, topic: spec.name, partitions: [{ partition: 0, offset: '0' }] }),
+    );
+    assert.equal(await log.position(group, spec.name, 0), 0, 'an operator sets positions without an id');
+  } finally {
+    await late.close();
+  }
+});
+
 test('an offset that retention has passed is read from the first that is left', async () => {
   const topic = await newTopic();
   for (const value of ['a', 'b', 'c']) await log.produce(topic, 0, [message(value)]);

@@ -102,7 +102,9 @@ export class GroupMember implements Membership, Committing {
 
   /** @throws WEIR_TRANSPORT_FENCED */
   committer(partition: number): Committer {
-    if (this.owns(partition) && !this.isLapsed) return { generation: this.#generation, memberId: this.#memberId };
+    const topicId = this.#known?.id ?? null;
+    if (this.owns(partition) && !this.isLapsed)
+      return { generation: this.#generation, memberId: this.#memberId, topicId };
     const what = `${this.topic}/${partition} was taken from this member of ${this.group}`;
     throw new WeirError('WEIR_TRANSPORT_FENCED', `${what}; what it did is left to the next owner`, {
       group: this.group,

@@ -164,7 +164,7 @@ export class KafkaLog implements log.Log {
     run: (assignment: log.Assignment) => Promise<void>,
   ): Promise<log.Membership> {
     this.#assertOpen();
-    await this.#cluster.patiently(`cannot join ${group}`, { topic }, () => this.#cluster.topic(topic));
+    await this.#cluster.patiently(`cannot join ${group} at ${topic}`, { topic }, () => this.#cluster.topic(topic));
     this.#assertOpen();
     const member = new GroupMember({
       cluster: this.#cluster,

@@ -25,15 +25,22 @@ export class Positions {
     this.#cluster = cluster;
   }
 
+  /**
+   * Brokers keep positions by the topic's name, so a commit on its way while the topic is made anew would become one of
+   * the new topic. The id that is committed along tells: a position of another topic is none.
+   */
   async position(group: string, topic: string, partition: number): Promise<Offset | null> {
     const what = `cannot ask for the position of ${group} in ${topic}/${partition}`;
     const found = await this.#cluster.patiently(what, { topic, group }, async () => {
-      const { partitions } = await this.#cluster.topic(topic);
+      const { partitions, id } = await this.#cluster.topic(topic);
       if (partition >= partitions.length) throw unknownPartition(topic, partition, partitions.length);
       const node = await this.#cluster.coordinator(group);
-      return this.#cluster.call(node, PURPOSE, offsetFetchRequest(group, topic, partition));
+      const committed = await this.#cluster.call(node, PURPOSE, offsetFetchRequest(group, topic, partition));
+      if (committed === null || committed.topicId === '' || committed.topicId === id) return committed;
+      // What is known of the topic may be what is out of date.
+      return (await this.#cluster.askTopic(topic)).id === committed.topicId ? committed : null;
     });
-    return found as Offset | null;
+    return found === null ? null : (found.next as Offset);
   }
 
   /** One after the other, so that a lower one never overtakes. */
@@ -46,7 +53,8 @@ export class Positions {
     if (committed !== null && committed >= next) return;
     const what = `cannot commit ${next} of ${group} in ${topic}/${partition}`;
     await this.#cluster.patiently(what, { topic, group }, async () => {
-      const identity = as.committer(partition);
+      const member = as.committer(partition);
+      const identity = { ...member, topicId: member.topicId ?? (await this.#cluster.topic(topic)).id };
       const node = await this.#cluster.coordinator(group);
       await this.#cluster.call(node, PURPOSE, offsetCommitRequest(group, topic, partition, next, identity));
     });

@@ -42,8 +42,18 @@ export const listOffsetsRequest = (
     },
   });
 
+export interface CommittedOffset {
+  readonly next: number;
+  /** What was committed with it: by Weir the topic's id; empty by others. */
+  readonly topicId: string;
+}
+
 /** The committed next offset; null without one. */
-export const offsetFetchRequest = (group: string, topic: string, partition: number): ApiRequest<number | null> =>
+export const offsetFetchRequest = (
+  group: string,
+  topic: string,
+  partition: number,
+): ApiRequest<CommittedOffset | null> =>
   apiRequest({
     key: 9,
     version: 5,
@@ -62,15 +72,15 @@ export const offsetFetchRequest = (group: string, topic: string, partition: numb
           reader.int32();
           const offset = reader.int64();
           reader.int32();
-          reader.nullableString();
-          return { offset, error: reader.int16() };
+          const topicId = reader.nullableString() ?? '';
+          return { offset, topicId, error: reader.int16() };
         });
       });
       refuse(reader.int16());
       const answer = topics[0]?.[0];
       if (answer === undefined) throw new RangeError('an offset fetch was answered without its partition');
       refuse(answer.error);
-      return answer.offset < 0 ? null : answer.offset;
+      return answer.offset < 0 ? null : { next: answer.offset, topicId: answer.topicId };
     },
   });
 
@@ -78,16 +88,18 @@ export const offsetFetchRequest = (group: string, topic: string, partition: numb
 export interface Committer {
   readonly generation: number;
   readonly memberId: string;
+  /** Of the topic whose offset it is: the broker knows it by name only. Null: of the one that is there now. */
+  readonly topicId: string | null;
 }
 
-export const NO_MEMBER: Committer = { generation: -1, memberId: '' };
+export const NO_MEMBER: Committer = { generation: -1, memberId: '', topicId: null };
 
 export const offsetCommitRequest = (
   group: string,
   topic: string,
   partition: number,
   next: number,
-  { generation, memberId }: Committer,
+  { generation, memberId, topicId }: Committer,
 ): ApiRequest<void> =>
   apiRequest({
     key: 8,
@@ -96,7 +108,7 @@ export const offsetCommitRequest = (
     write: (writer) => {
       writer.string(group).int32(generation).string(memberId).string(null);
       writer.array([topic], (name) => {
-        writer.string(name).array([partition], (index) => writer.int32(index).int64(next).int32(-1).string(null));
+        writer.string(name).array([partition], (index) => writer.int32(index).int64(next).int32(-1).string(topicId));
       });
     },
     read: (reader) => {
