@@ -1,6 +1,7 @@
 /**
  * Addresses that go from workload to workload, ten million flows through the whole enricher, each answer held against
- * the truth. Status 1 when an end is named wrongly, a reason is not so, or edges do not know 99 % of the ends.
+ * the truth. Status 1 when an end is named wrongly, a reason is not so, or edges do not know 99 % of the ends of a
+ * healthy fleet. Of the rows asked for some 4 % find nobody to connect.
  *   npm run soak -- reuse
  *   node scripts/node24.mjs benchmarks/reuse-replay.ts --rows 1000000 --seed 7
  */
@@ -85,7 +86,7 @@ function table(row: Row): void {
 }
 
 const { values } = parseArgs({
-  options: { rows: { type: 'string', default: '10000000' }, seed: { type: 'string', default: '1' } },
+  options: { rows: { type: 'string', default: '10500000' }, seed: { type: 'string', default: '1' } },
 });
 const total: Row[] = [];
 for (const world of WORLDS) {

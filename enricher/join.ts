@@ -5,7 +5,7 @@
  * Layout: typed-array columns in and out. Allocates nothing per flow. Owner: the columns stay the caller's.
  */
 import { int32Words } from '../schemas/columns.ts';
-import { Method, Reason, ReporterKind, Role } from '../schemas/generated/common.ts';
+import { Method, Reason, Role } from '../schemas/generated/common.ts';
 import type { EnrichedFlowColumns } from '../schemas/generated/flows-enriched-v1.ts';
 import type { RawBatch, RawFlowColumns } from '../schemas/generated/flows-raw-v1.ts';
 import type { BatchDictionaries } from './dictionaries.ts';
@@ -74,7 +74,7 @@ export class Joiner {
     this.#collect(batch.flows);
     this.#translated.collect(batch, this.#ends, this.#remoteSlot);
     const { cluster, node, network: name } = batch;
-    this.#history.ownReporter = this.#history.reporters.find(cluster, name, node, ReporterKind.sidecar);
+    this.#history.ownReporter = this.#history.reporters.sidecarOf(cluster, name, node);
     this.#verdicts.begin(network, batch.workloads, this.#ends);
     if (network === null) return needsOfUnknown(batch.network, this.#ends);
     const needs = needsOf(this.#history, network, this.#ends, this.#holders);

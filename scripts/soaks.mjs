@@ -34,6 +34,12 @@ export const soaks = [
     what: 'ten million flows against random claims: the join says what a full scan of all claims says',
   },
   {
+    name: 'hand-overs',
+    command: ['--test', 'test/e2e/hand-overs.test.ts'],
+    env: { WEIR_HAND_OVERS: '50' },
+    what: 'real sockets: an address handed on 50 times in a minute under load, on two nodes: nobody named wrongly',
+  },
+  {
     name: 'reuse',
     command: ['benchmarks/reuse-replay.ts'],
     what: 'ten million flows of a fleet whose addresses change hands: nobody named wrongly, each reason true',

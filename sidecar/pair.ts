@@ -2,11 +2,11 @@
  * Both ends of a connection on one machine: two rows with mirrored tuples. Each then names the other's owner exactly,
  * where an address alone could not (loopback, host network, several workloads behind one address).
  *
- * Two rows are one connection when their tuples mirror each other, they were open at the same time, and they are in one
+ * Two rows are one connection when their tuples mirror each other, they were open at the same time, the client's first, and they are in one
  * network namespace or, in two, neither address is held by several namespaces of this machine (overlapping ranges).
  * Candidates of several owners pair with none.
  */
-import { Method, Report } from '../schemas/generated/common.ts';
+import { Method, Report, Role } from '../schemas/generated/common.ts';
 import { isLoopback } from './address.ts';
 import { wordsOf } from './address-table.ts';
 import { NO_OWNER, type CapturedColumns } from './captured-columns.ts';
@@ -139,8 +139,16 @@ export class Pairing {
     return a[p + 3] === b[q + 3] && a[p + 2] === b[q + 2] && a[p + 1] === b[q + 1] && a[p] === b[q];
   }
 
+  /**
+   * A connection's server end opens after its client's, and not before it: an end that another host's use of the address
+   * left half open is none of a new connection with the same ports.
+   */
   #overlaps(columns: CapturedColumns, row: number, beginUs: number, endUs: number): boolean {
-    return beginOf(columns, row) <= endUs + SKEW_US && beginUs <= columns.endUs[row]! + SKEW_US;
+    const rowBeginUs = beginOf(columns, row);
+    const role = columns.role[row];
+    if (role === Role.client && beginUs < rowBeginUs - SKEW_US) return false;
+    if (role === Role.server && rowBeginUs < beginUs - SKEW_US) return false;
+    return rowBeginUs <= endUs + SKEW_US && beginUs <= columns.endUs[row]! + SKEW_US;
   }
 
   #samePlace(columns: CapturedColumns, row: number, netns: number, sockets: LocalSockets | null): boolean {

@@ -76,7 +76,7 @@ export class OwnershipHistory extends HistoryTables {
     if (reporter === null)
       return { taken: false, claims: 0, refused: message.claims.length, fault: 'too many reporters' };
     if (reporter.epoch !== epoch) {
-      if (reporter.pastEpochs.includes(epoch)) return IGNORED;
+      if (reporter.pastEpochs.includes(epoch)) return this.#pastEpoch(reporter, message);
       this.#beginEpoch(reporter, epoch, asOfUs);
     } else if (seq <= reporter.seq) return IGNORED;
     if (reporter.seq >= 0 && seq !== reporter.seq + 1) reporter.gapped = true;
@@ -110,6 +110,14 @@ export class OwnershipHistory extends HistoryTables {
     const aheadMs = clocksMs + (reporterKind === ReporterKind.static ? STATIC_AHEAD_MS : 0);
     if (asOfUs >= 0 && asOfUs <= (appendMs + aheadMs) * 1000) return null;
     return `as_of ${asOfUs}: its clock is ahead of the log's by more than ${clocksMs} ms`;
+  }
+
+  /** A straggler, or a second node under one name: only that one speaks of a time after the new epoch began. */
+  #pastEpoch(reporter: Reporter, { asOfUs, claims }: OwnershipMessage): Applied {
+    if (asOfUs <= reporter.beganUs + this.clockSkewUs) return IGNORED;
+    reporter.doubled = true;
+    const fault = `two reporters are named ${reporter.name}: give each node its own sidecar.node`;
+    return { taken: false, claims: 0, refused: Math.max(1, claims.length), fault };
   }
 
   /** The old epoch's open claims end where it last spoke, and are possible until the new one does. */

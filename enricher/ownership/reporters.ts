@@ -29,6 +29,10 @@ export interface Reporter {
   readonly kind: ReporterKind;
   readonly name: string;
   epoch: string;
+  /** The newest `as_of` when the epoch began. */
+  beganUs: number;
+  /** Two nodes speak under this name: whose clock times their flows cannot be told. */
+  doubled: boolean;
   readonly pastEpochs: string[];
   seq: number;
   /** A message is missing, or the epoch is fresh: nothing is confirmed until the next full list. */
@@ -75,9 +79,10 @@ export class ReporterTable {
     return this.#networkList[id]!;
   }
 
-  /** The number of a reporter, -1 where it never spoke. */
-  find(cluster: string, network: string, name: string, kind: ReporterKind): number {
-    return this.#byKey.get(keyOf(cluster, network, name, kind))?.id ?? -1;
+  /** The number of the sidecar of a node, -1 where it never spoke, or two have that name. */
+  sidecarOf(cluster: string, network: string, node: string): number {
+    const reporter = this.#byKey.get(keyOf(cluster, network, node, ReporterKind.sidecar));
+    return reporter === undefined || reporter.doubled ? -1 : reporter.id;
   }
 
   /** The reporter of a message, made when it is new; null when there are too many. */
@@ -92,6 +97,8 @@ export class ReporterTable {
       kind,
       name,
       epoch: '',
+      beganUs: 0,
+      doubled: false,
       pastEpochs: [],
       seq: -1,
       gapped: true,
@@ -112,6 +119,7 @@ export class ReporterTable {
     if (reporter.epoch !== '') reporter.pastEpochs.push(reporter.epoch);
     if (reporter.pastEpochs.length > PAST_EPOCHS_MAX) reporter.pastEpochs.shift();
     reporter.epoch = epoch;
+    reporter.beganUs = Math.max(asOfUs, this.asOfUs[reporter.id]!);
     reporter.seq = -1;
     reporter.gapped = true;
     reporter.fresh = true;

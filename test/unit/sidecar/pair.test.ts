@@ -151,6 +151,24 @@ test('an end that left long before the connection began is not its partner', () 
   assert.deepEqual(node.partners(), [nobody]);
 });
 
+test('a server’s end that was left half open is not the partner of a connection that begins later with the same ports', () => {
+  const node = new Node();
+  node.scan(0, two);
+  node.take({ ...server, kind: FLOW_KIND_INTERIM, openedNs: 1_000_000_000n, endNs: 2_000_000_000n });
+  node.leave();
+  node.columns.length = 0;
+  node.take({ ...client, openedNs: 9_000_000_000n, endNs: 9_100_000_000n });
+  node.leave();
+  assert.deepEqual(node.partners(), [nobody]);
+  node.columns.length = 0;
+  const again = { openedNs: 9_000_000_000n, endNs: 9_200_000_000n };
+  node.take(
+    { ...server, kind: FLOW_KIND_INTERIM, openedNs: 1_000_000_000n, endNs: 9_150_000_000n },
+    { ...client, ...again },
+  );
+  assert.deepEqual(node.partners(), [nobody, nobody]);
+});
+
 test('later rows of an open connection remember its partner', () => {
   const node = new Node();
   node.scan(0, two);

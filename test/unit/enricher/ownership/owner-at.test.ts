@@ -56,7 +56,7 @@ test('another clock is certain of less, and holds more to be possible', () => {
 
 test('the reporter’s own flows are timed by its clock: nothing is less certain', () => {
   const history = historyOf(1000, handOver());
-  history.ownReporter = history.reporters.find('c', 'net', 'n1', ReporterKind.sidecar);
+  history.ownReporter = history.reporters.sidecarOf('c', 'net', 'n1');
   assert.deepEqual(levels(history, 7.9, 10, 20, 22, 22.1, 24, 40), [
     ...['none', 'certain a', 'certain a', 'near a', 'none', 'certain b', 'certain b'],
   ]);
