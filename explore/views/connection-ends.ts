@@ -1,13 +1,18 @@
 import type { Dialect } from './dialect.ts';
 import { columns, knowledge, otherSide, OWNER_COLUMNS, type Side, SIDES, type View } from './view.ts';
 
+const endpointText = (addr: string, port: string): string =>
+  `coalesce(${addr}, '') || ' ' || CAST(coalesce(${port}, -1) AS varchar)`;
+const own = (side: Side): string => endpointText(`${side}_addr`, `${side}_port`);
 /**
- * The endpoint strings that both ends of a connection agree on, whatever each holds for its role: translated where the
- * translation is known. `localKey` with the node and the socket cookie is the identity of one end.
+ * The endpoint strings that both ends of a connection agree on, whatever each holds for its role: those behind a
+ * translation, as the called end's socket has them. `localKey` with the node and the socket cookie is the identity of one
+ * end: all its rows have it, also those from before the translation was known.
  */
 const endpoint = (side: Side): string =>
-  `coalesce(${side}_nat_addr, ${side}_addr, '') || ' ' || CAST(coalesce(${side}_nat_port, ${side}_port, -1) AS varchar)`;
-const localKey = `CASE WHEN reporter = 'src' THEN ${endpoint('src')} ELSE ${endpoint('dst')} END`;
+  `CASE WHEN ${side}_nat_addr IS NULL OR (reporter = 'dst' AND role_method <> 'unknown') THEN ${own(side)} ` +
+  `ELSE ${endpointText(`${side}_nat_addr`, `coalesce(${side}_nat_port, ${side}_port)`)} END`;
+const localKey = `CASE WHEN reporter = 'src' THEN ${own('src')} ELSE ${own('dst')} END`;
 /** A failed attempt is one row, and a program may try again on the same socket. */
 const attemptKey = `CASE WHEN report = 'failed' THEN ring_id || ' ' || CAST(flow_number AS varchar) ELSE '' END`;
 
@@ -49,6 +54,8 @@ const scopeKey =
   `CASE WHEN src_addr_scope = 'loopback' THEN 'loopback ' || reporter_node || ' ' || coalesce(dst_instance_uid, '') ` +
   `ELSE coalesce(CASE WHEN reporter = 'src' THEN src_network ELSE dst_network END, src_network, dst_network, '') END`;
 
+const NAT_COLUMNS = SIDES.flatMap((side) => [`${side}_nat_addr`, `${side}_nat_port`]);
+
 /** The columns of a row that an account is made of. */
 const KEPT = [
   'reporter_node',
@@ -59,6 +66,8 @@ const KEPT = [
   'src_port',
   'dst_addr',
   'dst_port',
+  ...NAT_COLUMNS,
+  'nat_source',
   'role_method',
   'seeded',
   'peer_reports',
@@ -86,7 +95,7 @@ const KEPT = [
   'connect_us',
 ];
 
-/** What identifies an end's account; `src_key` and `dst_key` follow from the addresses. */
+/** What identifies an end's account. */
 const IDENTITY = [
   'reporter_node',
   'connection_id',
@@ -97,9 +106,12 @@ const IDENTITY = [
   'src_port',
   'dst_addr',
   'dst_port',
-  'src_key',
-  'dst_key',
 ];
+
+/** The endpoints of an account: as a row has them that knows of the translation, where one does. */
+const foldedKey = (side: Side): string =>
+  `coalesce(max(CASE WHEN nat_source IS NOT NULL THEN ${side}_key END), max(${side}_key)) AS ${side}_key`;
+const KEYS = SIDES.map((side) => `${side}_key`);
 
 /** name, from several rows of one end, from the only row. */
 type Account = readonly [name: string, folded: string, single: string];
@@ -123,6 +135,7 @@ const ACCOUNT: readonly Account[] = [
   ['error', "max(CASE WHEN report <> 'interim' THEN error END)", 'error'],
   best('scope_key'),
   ...[...ownerNames('src'), ...ownerNames('dst'), 'dst_service', 'dst_service_namespace'].map(best),
+  ...[...NAT_COLUMNS, 'nat_source'].map((name) => aggregated(name, 'max')),
   ...['protocol', 'src_addr_scope', 'dst_addr_scope', 'process_name', 'process_pid', 'container_id'].map((name) =>
     aggregated(name, 'max'),
   ),
@@ -159,17 +172,17 @@ FROM flows WHERE report <> 'merged' AND ${where}`;
 function mergedSql(names: ReadonlySet<string>): string {
   const wanted = ACCOUNT.filter(([name]) => names.has(name));
   return `SELECT
-${columns([...IDENTITY, ...wanted.map(([name, folded]) => `${folded} AS ${name}`)])}
+${columns([...IDENTITY, ...SIDES.map(foldedKey), ...wanted.map(([name, folded]) => `${folded} AS ${name}`)])}
 FROM (
 SELECT keyed.*, row_number() OVER (
-  PARTITION BY reporter_node, connection_id, attempt_key, local_key, reporter, src_key, dst_key
+  PARTITION BY reporter_node, connection_id, attempt_key, local_key, reporter, src_addr, src_port, dst_addr, dst_port
   ORDER BY ${knowledge('src_method')} + ${knowledge('dst_method')} DESC, end_time DESC, flow_number DESC) AS pick
 FROM (${keyedSql(`NOT ${ONLY_ROW}`)}) AS keyed
 ) AS numbered
 GROUP BY ${IDENTITY.join(', ')}
 UNION ALL
 SELECT
-${columns([...IDENTITY, ...wanted.map(([name, , single]) => (name === single ? name : `${single} AS ${name}`))])}
+${columns([...IDENTITY, ...KEYS, ...wanted.map(([name, , single]) => (name === single ? name : `${single} AS ${name}`))])}
 FROM (${keyedSql(ONLY_ROW)}) AS keyed`;
 }
 
@@ -192,7 +205,7 @@ const turned = (side: Side, name: string): string =>
   `CASE WHEN flipped THEN ${otherSide(side)}_${name} ELSE ${side}_${name} END AS ${side}_${name}`;
 
 function finalSql(): string {
-  const endColumns = ['addr', 'port', 'addr_scope', ...OWNER_COLUMNS];
+  const endColumns = ['addr', 'port', 'addr_scope', 'nat_addr', 'nat_port', ...OWNER_COLUMNS];
   return `SELECT
 ${columns([
   'tuple_key',
@@ -216,6 +229,7 @@ ${columns([
   `${flippedOutcome} AS outcome`,
   'error',
   'protocol',
+  'nat_source',
   ...SIDES.flatMap((side) => endColumns.map((name) => turned(side, name))),
   'CASE WHEN flipped THEN NULL ELSE dst_service END AS dst_service',
   'CASE WHEN flipped THEN NULL ELSE dst_service_namespace END AS dst_service_namespace',
@@ -237,8 +251,29 @@ FROM (
 ${mergedSql(WIDE)}
 ) AS a
 JOIN oriented ON oriented.reporter_node = a.reporter_node AND oriented.connection_id = a.connection_id
-  AND oriented.local_key = a.local_key AND oriented.attempt_key = a.attempt_key AND oriented.src_key = a.src_key`;
+  AND oriented.local_key = a.local_key AND oriented.attempt_key = a.attempt_key AND oriented.own_src_key = a.src_key`;
 }
+
+const tupleKey = (scope: string, a: string, b: string): string =>
+  `${scope} || ' ' || CASE WHEN ${a} >= ${b} THEN ${a} || ' ' || ${b} ELSE ${b} || ' ' || ${a} END`;
+/** What the end that called has, as the called end knows it. */
+const asked = (side: Side): string =>
+  endpointText(`coalesce(${side}_nat_addr, ${side}_addr)`, `coalesce(${side}_nat_port, ${side}_port)`);
+
+/**
+ * Where only the called end's node knows of the translation (a node's port, a load balancer there), its rows say what the
+ * caller's have. Addresses and ports that led to several ends are left out.
+ */
+const BRIDGES = `SELECT asked_key, max(src_key) AS src_key, max(tuple_key) AS tuple_key
+FROM (
+SELECT ${tupleKey(scopeKey, asked('src'), asked('dst'))} AS asked_key,
+  ${own('src')} AS src_key,
+  ${tupleKey(scopeKey, own('src'), own('dst'))} AS tuple_key
+FROM flows
+WHERE nat_source IS NOT NULL AND reporter = 'dst' AND role_method <> 'unknown' AND report <> 'merged'
+) AS served
+GROUP BY asked_key
+HAVING min(tuple_key) = max(tuple_key) AND min(src_key) = max(src_key)`;
 
 /**
  * Pairing without a self-join, and with the few columns that it looks at: of one tuple, the ends in the order of their
@@ -250,13 +285,20 @@ export const connectionEnds: View = {
   doc: "One end's account of one connection, its interim rows folded; (tuple_key, tuple_number) is shared by both ends.",
   sql(dialect: Dialect): string {
     const byTuple = 'PARTITION BY tuple_key ORDER BY begun, last_seen, local_key, reporter_node, connection_id';
-    const text = `WITH placed AS (
-SELECT reporter_node, connection_id, attempt_key, local_key, role_method, last_seen, src_key,
-  scope_key || ' ' || CASE WHEN src_key >= dst_key THEN src_key || ' ' || dst_key ELSE dst_key || ' ' || src_key END AS tuple_key,
+    const text = `WITH bridges AS (
+${BRIDGES}
+), placed AS (
+SELECT reporter_node, connection_id, attempt_key, local_key, role_method, last_seen, merged.src_key AS own_src_key,
+  coalesce(bridges.src_key, merged.src_key) AS src_key,
+  coalesce(bridges.tuple_key, merged.tuple_key) AS tuple_key,
   coalesce(connection_start_time, first_seen) AS begun
 FROM (
+SELECT unplaced.*, ${tupleKey('scope_key', 'src_key', 'dst_key')} AS tuple_key
+FROM (
 ${mergedSql(NARROW)}
+) AS unplaced
 ) AS merged
+LEFT JOIN bridges ON bridges.asked_key = merged.tuple_key AND merged.reporter = 'src' AND merged.role_method <> 'unknown'
 ), spaced AS (
 SELECT placed.*,
   CASE WHEN lag(local_key) OVER (${byTuple}) <> local_key

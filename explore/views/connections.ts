@@ -47,6 +47,28 @@ const endOf = (side: Side): Column[] => [
 const finished = (name: string, otherwise: string): string =>
   `coalesce(CASE WHEN s.finished THEN s.${name} END, CASE WHEN d.finished THEN d.${name} END${otherwise})`;
 
+/**
+ * What the called end's socket has in place of what the caller asked for: from the caller's row, or the called end's own
+ * report where that differs.
+ */
+function natColumns(): Column[] {
+  const isTold = (name: string): string => `d.${name} <> s.${name}`;
+  const differs = ['src_addr', 'src_port', 'dst_addr', 'dst_port'].map(isTold).join(' OR ');
+  const column = (side: Side, name: string): Column => [
+    `${side}_nat_${name}`,
+    `CASE WHEN ${HAS_SRC} THEN coalesce(s.${side}_nat_${name}, CASE WHEN ${isTold(`${side}_${name}`)} THEN d.${side}_${name} END) ELSE d.${side}_nat_${name} END`,
+    `${side}_nat_${name}`,
+  ];
+  return [
+    ...SIDES.flatMap((side) => ['addr', 'port'].map((name) => column(side, name))),
+    [
+      'nat_source',
+      `CASE WHEN ${HAS_SRC} THEN coalesce(s.nat_source, CASE WHEN ${differs} THEN 'peer_report' END) ELSE d.nat_source END`,
+      'nat_source',
+    ],
+  ];
+}
+
 const COLUMNS: readonly Column[] = [
   [
     'start_time',
@@ -69,6 +91,7 @@ const COLUMNS: readonly Column[] = [
   ['role_method', lesser('s.role_method', 'd.role_method'), 'role_method'],
   ['seeded', '(coalesce(s.seeded, false) OR coalesce(d.seeded, false))', 'seeded'],
   either('protocol'),
+  ...natColumns(),
   ...SIDES.flatMap(endOf),
   either('dst_service'),
   either('dst_service_namespace'),
