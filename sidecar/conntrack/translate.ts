@@ -11,7 +11,8 @@ import type { LocalSockets } from '../local-sockets.ts';
 import type { TranslationFeed } from './feed.ts';
 import { NAT_CLIENT, NAT_LOCAL, NAT_LOOKED, NAT_REMOTE } from './nat-flags.ts';
 import { TUPLE } from './record.ts';
-import { type FlowQuestion, KEEP_US, TranslationTable } from './translation-table.ts';
+import type { FlowQuestion } from './translation-store.ts';
+import { KEEP_US, TranslationTable } from './translation-table.ts';
 
 /** The question that is asked for every row. */
 type Question = { -readonly [K in keyof FlowQuestion]: FlowQuestion[K] };

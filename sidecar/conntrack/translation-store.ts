@@ -2,7 +2,6 @@
 import { mix } from '../address-table.ts';
 import { grownFloat64, grownInt32, grownUint8 } from '../../schemas/columns.ts';
 import { CONNTRACK_RECORD, TUPLE } from './record.ts';
-import type { FlowQuestion } from './translation-table.ts';
 
 /** One with the same addresses was let go of too early: what flow is whose cannot be told. */
 export const SHAKY = 1;
@@ -12,6 +11,24 @@ export const SEEN = 2;
 export const DEAD = 4;
 /** It waits to be let go of. */
 const OVER = 8;
+
+/** What a flow's socket saw. Callers keep one and overwrite it. */
+export interface FlowQuestion {
+  /** Words of the addresses, and the index of the first: own end, other end. */
+  readonly local: Int32Array;
+  readonly remote: Int32Array;
+  at: number;
+  localPort: number;
+  remotePort: number;
+  /** It may have been opened by this end; else by the other. */
+  asClient: boolean;
+  /** When it was opened, us; -1: before it was known, and then `sinceUs` counts. */
+  openedUs: number;
+  sinceUs: number;
+  endUs: number;
+  /** It never came to be: only a translation that began with it is its own. */
+  failed: boolean;
+}
 
 const NONE = -1;
 const ENTRIES_MIN = 1024;

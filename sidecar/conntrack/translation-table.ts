@@ -9,30 +9,12 @@
  * Bounded: what is over goes first, then what was not asked for longest. Some 190 bytes a connection.
  */
 import { CONNTRACK_DESTROY, CONNTRACK_NEW, CONNTRACK_RECORD, CONNTRACK_SEEN } from './record.ts';
-import { DEAD, SEEN, SHAKY, TranslationStore } from './translation-store.ts';
+import { DEAD, type FlowQuestion, SEEN, SHAKY, TranslationStore } from './translation-store.ts';
 
 /** How far the clocks of a flow record and of a read may differ. */
 const SLACK_US = 5000;
 /** What is over is kept for as long: the other end's row, a port that is used again. Later rows get nothing. */
 export const KEEP_US = 30_000_000;
-
-/** What a flow's socket saw. Callers keep one and overwrite it. */
-export interface FlowQuestion {
-  /** Words of the addresses, and the index of the first: own end, other end. */
-  readonly local: Int32Array;
-  readonly remote: Int32Array;
-  at: number;
-  localPort: number;
-  remotePort: number;
-  /** It may have been opened by this end; else by the other. */
-  asClient: boolean;
-  /** When it was opened, us; -1: before it was known, and then `sinceUs` counts. */
-  openedUs: number;
-  sinceUs: number;
-  endUs: number;
-  /** It never came to be: only a translation that began with it is its own. */
-  failed: boolean;
-}
 
 export class TranslationTable {
   readonly #store: TranslationStore;
