@@ -51,4 +51,5 @@ export const suites = [
     servers: ['apicurio'],
     apart: true,
   },
+  { name: 's3', limitS: 240, testLimitS: 120, parallel: 1, root: false, needs: [], servers: ['minio'], apart: true },
 ];

@@ -93,6 +93,8 @@ function messageOf(code: ErrorCode, what: string, said: string, bucket: string):
   if (code === 'WEIR_SINK_STORE_RIGHTS') return `no rights for ${what}; grant them to these credentials (${said})`;
   if (code === 'WEIR_SINK_EXISTS') return `${what}: the name is taken`;
   if (code === 'WEIR_SINK_STORE_CONDITION') return `${what}: the server does not know If-None-Match (${said})`;
+  if (code === 'WEIR_SINK_STORE_FULL')
+    return `there is no room for ${what}: it is full; free space or raise its quota (${said})`;
   return `${what} failed: ${said}`;
 }
 

@@ -41,6 +41,14 @@ export interface FaultProxyOptions {
   readonly lateMs?: number;
 }
 
+/** How servers say that there is no room. */
+export const FULL_ANSWERS = [
+  [507, 'QuotaExceeded'],
+  [403, 'QuotaExceeded'],
+  [507, 'XMinioStorageFull'],
+  [507, 'InsufficientStorage'],
+] as const;
+
 interface Planned {
   readonly kind: FaultKind;
   readonly applies: (request: IncomingMessage) => boolean;
@@ -80,6 +88,11 @@ export class HttpFaultProxy {
   requests = 0;
   /** While it is true every PUT is refused as by a bucket that has no room. */
   isFull = false;
+  /** How a full bucket answers, and for which paths there is no room. */
+  fullAnswer: (typeof FULL_ANSWERS)[number] = FULL_ANSWERS[0];
+  fullPath: RegExp = /./;
+  /** PUTs that were told so. */
+  refusedFull = 0;
   /** Told of each fault once it happened: of a late request when the server has answered it. */
   onFault: (kind: FaultKind | 'full', method: string) => void = () => undefined;
   readonly #traps: Trap[] = [];
@@ -171,7 +184,7 @@ export class HttpFaultProxy {
     response.on('error', () => response.destroy());
     const at = this.#traps.findIndex((trap) => trap.applies(request));
     const trap = at < 0 ? null : this.#traps.splice(at, 1)[0]!;
-    const isFull = this.isFull && request.method === 'PUT';
+    const isFull = this.isFull && request.method === 'PUT' && this.fullPath.test(request.url ?? '');
     const fault = trap !== null ? trap.fault : isFull ? 'full' : this.#choose(request);
     if (fault !== null && fault !== 'full') this.delivered[fault]++;
     const answered = Promise.withResolvers<void>();
@@ -195,7 +208,11 @@ export class HttpFaultProxy {
     response: ServerResponse,
   ): Promise<void> {
     if (fault === 'refused') return this.#refuse(request, response);
-    if (fault === 'full') return sayRefused(response, 507, 'QuotaExceeded', true);
+    if (fault === 'full') {
+      this.refusedFull++;
+      const [status, code] = this.fullAnswer;
+      return sayRefused(response, status, code, true);
+    }
     if (fault === 'cut_request' || fault === 'late') {
       response.destroy();
       if (fault === 'cut_request') return;

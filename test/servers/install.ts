@@ -5,6 +5,7 @@ import { APICURIO_VERSION, installApicurio } from './apicurio.ts';
 import { cacheFolder } from './cache.ts';
 import { installKafka, KAFKA_VERSION } from './kafka-install.ts';
 import { installKube, KUBERNETES_VERSION } from './kube-install.ts';
+import { installMinio, MINIO_VERSION } from './minio.ts';
 import { installPython, PYTHON_PACKAGES_VERSION } from './python.ts';
 import { installVersitygw, VERSITYGW_VERSION } from './versitygw.ts';
 
@@ -21,6 +22,11 @@ const SERVERS: Readonly<
     version: KUBERNETES_VERSION,
     what: 'kube-apiserver by go build (ten minutes of CPU, 2.3 GB of memory)',
     install: installKube,
+  },
+  minio: {
+    version: MINIO_VERSION,
+    what: 'MinIO, a second S3 server, by go install (four minutes of CPU)',
+    install: installMinio,
   },
   python: {
     version: PYTHON_PACKAGES_VERSION,
