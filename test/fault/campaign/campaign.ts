@@ -6,7 +6,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { FaultRates as KafkaRates } from '../../servers/fault-proxy.ts';
 import type { FaultRates as S3Rates } from '../../servers/http-fault-proxy.ts';
 import { checkEdits } from './edits.ts';
-import { type Fault, FAULTS } from './faults.ts';
+import type { Fault } from './fault.ts';
+import { FAULTS } from './faults.ts';
 import { isClean, Judge, type Verdict } from './judge.ts';
 import { LakeReader } from './lake-reader.ts';
 import { paceEdits } from './pace.ts';
@@ -32,7 +33,9 @@ export interface CampaignResult extends Omit<Verdict, 'wrong'> {
   readonly rounds: number;
   readonly seconds: number;
   readonly plant: string | null;
+  /** Faults that were seen; frames that were only delayed are counted beside. */
   readonly delivered: number;
+  readonly delayed: number;
   readonly faults: Record<string, Record<string, number>>;
   /** Messages that were looked at, batches that came again, those of them in other words. */
   readonly topics: {
@@ -80,6 +83,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   try {
     return await new Campaign(options, world).run(started);
   } catch (error) {
+    options.say(`what the stages said is in ${await world.keepOutput()}`);
     options.say(`the campaign failed: ${String(error)} ${String(error instanceof Error ? error.cause : '')}`);
     throw error;
   } finally {
@@ -112,22 +116,24 @@ class Campaign {
     while (round < rounds && this.#findings.length === 0 && seconds() < secondsMax) {
       round++;
       await this.#round(round);
-      say(`round ${round}: ${seconds()} s, ${this.#world.tally.total} faults, ${this.#line()}`);
+      say(`round ${round}: ${seconds()} s, ${this.#world.tally.delivered} faults, ${this.#line()}`);
     }
     if (this.#findings.length === 0) await this.#end();
     await this.#watch.stop();
     const { wrong, ...verdict } = this.#verdict!;
     const faults = this.#world.tally.toJSON();
-    const delivered = this.#world.tally.total;
+    const { delivered, delayed } = this.#world.tally;
     const { messages, repeats, reworded, read } = this.#watch;
     const topics = { messages, repeats, reworded, grouped: read };
     const findings = [...this.#findings, ...wrong];
+    if (findings.length > 0 && plant === null) say(`what the stages said is in ${await this.#world.keepOutput()}`);
     return {
       seed,
       rounds: round,
       seconds: seconds(),
       plant: plant?.name ?? null,
       delivered,
+      delayed,
       ...verdict,
       topics,
       faults,

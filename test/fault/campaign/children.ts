@@ -62,7 +62,7 @@ export class StageChild {
   /** Its process is there when this returns; that it works is `ready`. */
   start(): void {
     this.#isWanted = true;
-    if (this.#child === null) this.#spawn();
+    if (this.#child === null && this.#restart === null) this.#spawn();
   }
 
   #spawn(): void {
@@ -93,7 +93,7 @@ export class StageChild {
   /** SIGKILL; true once it was seen dead of it. It stays dead until `start`. */
   async kill(): Promise<boolean> {
     this.#isWanted = false;
-    if (this.#restart !== null) clearTimeout(this.#restart);
+    this.#forgetRestart();
     const child = this.#child;
     if (child === null) return false;
     child.kill('SIGKILL');
@@ -104,7 +104,7 @@ export class StageChild {
   /** SIGTERM, and its clean end; its status. */
   async stop(withinMs: number): Promise<number | null> {
     this.#isWanted = false;
-    if (this.#restart !== null) clearTimeout(this.#restart);
+    this.#forgetRestart();
     const child = this.#child;
     if (child === null) return null;
     this.thaw();
@@ -114,6 +114,11 @@ export class StageChild {
     late.abort();
     await this.kill();
     return child.exitCode;
+  }
+
+  #forgetRestart(): void {
+    if (this.#restart !== null) clearTimeout(this.#restart);
+    this.#restart = null;
   }
 
   /** SIGSTOP; true once the kernel says that it stands. */

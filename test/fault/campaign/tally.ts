@@ -1,3 +1,5 @@
+const DELAYED = 'kafka delayed';
+
 /** Faults that were delivered, by kind and stage; counted where they were seen to happen. */
 export class Tally {
   readonly #counts = new Map<string, Map<string, number>>();
@@ -7,8 +9,17 @@ export class Tally {
     this.#counts.set(kind, stages.set(stage, (stages.get(stage) ?? 0) + count));
   }
 
-  get total(): number {
-    return [...this.#counts.values()].flatMap((stages) => [...stages.values()]).reduce((all, each) => all + each, 0);
+  /** All but frames that were only delayed. */
+  get delivered(): number {
+    return [...this.#counts].reduce((sum, [kind]) => sum + (kind === DELAYED ? 0 : this.#of(kind)), 0);
+  }
+
+  get delayed(): number {
+    return this.#of(DELAYED);
+  }
+
+  #of(kind: string): number {
+    return [...(this.#counts.get(kind)?.values() ?? [])].reduce((all, each) => all + each, 0);
   }
 
   /** kind -> stage -> how often. */

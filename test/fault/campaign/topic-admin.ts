@@ -11,11 +11,14 @@ const PAUSE_MS = 500;
 
 export class TopicAdmin {
   readonly #admin: kafkajs.Admin;
+  readonly #producer: kafkajs.Producer;
   #isConnected = false;
 
   constructor(brokers: string[], clientId: string) {
     const { Kafka, logLevel } = kafkajs;
-    this.#admin = new Kafka({ brokers, clientId, logLevel: logLevel.NOTHING, retry: { retries: 2 } }).admin();
+    const kafka = new Kafka({ brokers, clientId, logLevel: logLevel.NOTHING, retry: { retries: 2 } });
+    this.#admin = kafka.admin();
+    this.#producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
   }
 
   async partitions(topic: string): Promise<{ readonly partition: number; readonly leader: number }[]> {
@@ -42,15 +45,19 @@ export class TopicAdmin {
     }
   }
 
+  async write(topic: string, partition: number, value: string): Promise<void> {
+    await this.#again(() => this.#producer.send({ topic, messages: [{ partition, value }] }));
+  }
+
   async close(): Promise<void> {
-    if (this.#isConnected) await this.#admin.disconnect();
+    if (this.#isConnected) await Promise.all([this.#admin.disconnect(), this.#producer.disconnect()]);
   }
 
   /** Brokers may be away for a while. */
   async #again<T>(work: (admin: kafkajs.Admin) => Promise<T>): Promise<T> {
     for (let tries = 0; ; tries++) {
       try {
-        if (!this.#isConnected) await this.#admin.connect();
+        if (!this.#isConnected) await Promise.all([this.#admin.connect(), this.#producer.connect()]);
         this.#isConnected = true;
         return await work(this.#admin);
       } catch (error) {

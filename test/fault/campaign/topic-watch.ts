@@ -149,6 +149,7 @@ export class TopicWatch {
   }
 
   #raw(partition: number, { headers, offset, value }: Message): void {
+    if (headers[HEADER.ring] === undefined) return;
     const [seq, first, next] = [HEADER.seq, HEADER.first, HEADER.next].map((name) => Number(headers[name]));
     const range = { seq: seq!, first: first!, next: next!, bytes: digest(value) };
     this.#follow(`${RAW}/${partition}/${headers[HEADER.ring]}`, `raw offset ${offset}`, range, true);

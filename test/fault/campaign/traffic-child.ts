@@ -30,7 +30,10 @@ function closed(index: number): void {
 
 function serve(socket: Socket): void {
   const from = connectionOf(socket.remoteAddress ?? '');
-  if (from === null) return void say(`a connection came from ${socket.remoteAddress}`);
+  if (from === null) {
+    say(`a connection came from ${socket.remoteAddress}`);
+    return;
+  }
   socket.on('error', (error) => say(`server end ${from.index}: ${error.message}`));
   socket.resume().on('end', () => socket.end(Buffer.alloc(bytesBack(from.index), 98)));
   socket.on('close', () => closed(from.index));

@@ -37,7 +37,8 @@ export class Traffic {
 
   constructor(node: number, cgroup: string) {
     this.node = node;
-    const [program = '', ...words] = [...withUs(), process.execPath, PROGRAM, String(node), cgroup];
+    const args = [PROGRAM, String(node), cgroup];
+    const [program = process.execPath, ...words] = [...withUs(), process.execPath, ...args] as readonly string[];
     const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#child = child;
     const lines = createInterface({ input: child.stdout });

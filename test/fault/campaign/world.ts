@@ -1,7 +1,7 @@
 /** Everything that a campaign runs: brokers and S3 server behind their proxies, nodes with traffic, stages as processes. */
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, rmdirSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -28,7 +28,11 @@ const BUCKET = 'weir-faults';
 const NODES = 3;
 const SINKS = 2;
 const ENRICHERS = 2;
+/** Longer than brokers are away and processes frozen; that of the node with a spool fills sooner. */
 const RING = '1MiB';
+const RING_SPOOLED = '128KiB';
+/** It has a spool on disk for when the log is away. */
+const SPOOLED_NODE = 3;
 const execute = promisify(execFile);
 const HOOK = new URL('./source-edits.ts', import.meta.url).href;
 const weirProgram = fileURLToPath(new URL('../../../bin/weir', import.meta.url));
@@ -66,6 +70,7 @@ export class World {
   readonly mayLose: Set<string> = new Set();
   readonly #env: Record<string, string>;
   readonly #seed: number;
+  readonly #busy = new Set<string>();
 
   private constructor(
     options: WorldOptions,
@@ -159,6 +164,17 @@ export class World {
     return child;
   }
 
+  /** Not while another fault is at the same server: then nothing happens. */
+  async alone(server: string, work: () => Promise<void>): Promise<void> {
+    if (this.#busy.has(server)) return;
+    this.#busy.add(server);
+    try {
+      await work();
+    } finally {
+      this.#busy.delete(server);
+    }
+  }
+
   s3ProxyOf(sink: StageChild): HttpFaultProxy {
     return this.s3Proxies.get(sink.name)!;
   }
@@ -186,7 +202,10 @@ export class World {
     const traps = others.map(async (proxy) => {
       const held = await proxy.hold('PUT', name, withinMs);
       if (held === null) return;
-      if (isOver) return void (await held.release());
+      if (isOver) {
+        await held.release();
+        return;
+      }
       isOver = true;
       resolve(held);
     });
@@ -230,6 +249,14 @@ export class World {
     }
   }
 
+  /** What the children said, for whoever looks into a finding; the folder. */
+  async keepOutput(): Promise<string> {
+    const folder = await mkdtemp(join(tmpdir(), 'weir-faults-output-'));
+    const names = (await readdir(this.folder)).filter((name) => name.endsWith('.log'));
+    for (const name of names) await copyFile(join(this.folder, name), join(folder, name));
+    return folder;
+  }
+
   async stop(): Promise<void> {
     for (const node of this.nodes) await node.traffic.stop();
     for (const child of this.children) await child.kill();
@@ -266,6 +293,10 @@ export class World {
     return this.#child({ kind: 'sink', name, env: { ...lake, WEIR_LAKE_CACHE: cache, WEIR_LAKE_FLUSH_AGE: '1s' } });
   }
 
+  #spool(): Readonly<Record<string, string>> {
+    return { WEIR_SIDECAR_RING_BYTES: RING_SPOOLED, WEIR_SIDECAR_SPOOL: join(this.folder, 'spool') };
+  }
+
   async #node(index: number, pin: string): Promise<void> {
     const name = nodeName(index);
     const cgroup = `${mountHere('cgroup2')}/weir-faults-${name}`;
@@ -279,7 +310,7 @@ export class World {
         WEIR_SIDECAR_NODE: name,
         WEIR_SIDECAR_CGROUP: cgroup,
         WEIR_SIDECAR_PIN: pin,
-        WEIR_SIDECAR_RING_BYTES: RING,
+        ...(index === SPOOLED_NODE ? this.#spool() : { WEIR_SIDECAR_RING_BYTES: RING }),
         WEIR_SIDECAR_BATCH_AGE: '200ms',
         WEIR_SIDECAR_BATCH_FLOWS: '50',
         WEIR_SIDECAR_INTERVAL: '1h',
