@@ -8,7 +8,7 @@ import { decodeOwnershipMessage, encodeOwnershipMessage } from '../../schemas/ge
 import { decodeRawBatch, encodeRawBatch } from '../../schemas/generated/flows-raw-v1.ts';
 import { type Replay, type ReplayOptions, replayReuse } from '../fixtures/reuse/replay.ts';
 
-const SMALL = { seed: 1, nodes: 10, addresses: 1000, sharedPorts: 10, seconds: 100, rows: 100_000 } as const;
+const SMALL = { seed: 1, nodes: 10, addresses: 1000, sharedPorts: 10, seconds: 80, rows: 100_000 } as const;
 const AGREED = { faults: false, skewUs: 0, clockSkewMs: 0 } as const;
 
 const PLANTED = { addresses: 500, nodes: 5, seconds: 40, rows: 20_000 } as const;
@@ -24,20 +24,20 @@ function assertRight({ judge, left, deadLetters }: Replay): void {
 }
 
 test('with healthy sidecars no end is named wrongly, and edges know nearly all', async () => {
-  const done = await replay({ rows: 100_000 });
+  const done = await replay({});
   assertRight(done);
   const { ends, unattributed } = done.judge.edges();
   assert.ok(ends > 90_000 && unattributed < ends / 100, `${unattributed} of ${ends}`);
-  assert.ok(done.judge.looked.named > 8 * done.judge.looked.unattributed, 'rows know most remote ends by themselves');
+  assert.ok(done.judge.looked.named > 5 * done.judge.looked.unattributed, 'rows know most remote ends by themselves');
   assert.deepEqual(Object.keys(done.judge.byReason).sort(), ['ambiguous', 'gap'], 'nobody was waited for in vain');
 });
 
 test('with sidecars that crash and die, and claims that are late, lost, doubled and out of order, neither', async () => {
-  assertRight(await replay({ faults: true, seed: 2, rows: 60_000 }));
+  assertRight(await replay({ faults: true, seed: 2, rows: 50_000 }));
 });
 
 test('nor with clocks that are as far apart as the enricher was told', async () => {
-  assertRight(await replay({ faults: true, seed: 3, skewUs: 400_000, clockSkewMs: 400, rows: 60_000 }));
+  assertRight(await replay({ faults: true, seed: 3, skewUs: 400_000, clockSkewMs: 400, rows: 50_000 }));
 });
 
 test('a wrong rule shows: clocks apart that nobody told of', async () => {
