@@ -6,7 +6,7 @@ import type { Log, Message, Offset, ReadResult, TopicDescription } from '../tran
 import type { EnricherPool } from './pool.ts';
 import { untilDone } from './retry.ts';
 
-const READ = { messagesMax: 1000, bytesMax: 4 * 1024 * 1024 } as const;
+const READ = { messagesMax: 1000, bytesMax: 1024 * 1024 } as const;
 const WAIT_MS = 1000;
 
 export interface FollowerOptions {

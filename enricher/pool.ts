@@ -25,12 +25,16 @@ import {
 import { updateLogMemory, UpdateLogWriter } from './update-log.ts';
 
 /** Of ownership messages on their way to the workers; the writer waits when a worker is a whole ring behind. */
-const UPDATE_RING_BYTES: number = 8 * 1024 * 1024;
+const UPDATE_RING_BYTES: number = 4 * 1024 * 1024;
 /** A task begins while another runs, so that no worker waits for the copying. */
 const SLOTS_PER_WORKER = 2;
 
-/** Of a worker's heap: what a batch leaves is short-lived, and more room for it is never given back. */
-const YOUNG_MB = 6;
+/**
+ * A worker's heap. What a batch leaves is short-lived, and more room for it is never given back. The rest is some 40 MB a
+ * million addresses: far from the bound, which V8 derives from how much garbage it lets lie (half, and not three times,
+ * of what is in use).
+ */
+const HEAP = { maxYoungGenerationSizeMb: 6, maxOldGenerationSizeMb: 1024 } as const;
 
 export interface PoolOptions {
   readonly workers: number;
@@ -75,7 +79,7 @@ export class EnricherPool {
       // An idle worker must see the update log grow, which it cannot while it blocks for a task.
       atomics: 'disabled',
       stricterFIFO: true,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+      resourceLimits: HEAP,
       workerData,
     });
   }
