@@ -1,5 +1,7 @@
 /** `weir ddl`: the statements that make the tables and the views in another engine. */
 import { readFileSync } from 'node:fs';
+import { WeirError } from '../contract/errors.ts';
+import type { ObjectFormat } from '../schemas/objects.ts';
 import { dialectOf, type Engine } from './views/dialect.ts';
 import { VIEWS } from './views/views.ts';
 
@@ -8,9 +10,15 @@ const LOCATION = '${LOCATION}';
 
 /**
  * @param location the lake's URI (`s3://bucket/prefix`, or a folder); a slash at its end does not matter.
+ * @param format of the lake's files. WEIR_EXPLORE_FORMAT: DuckDB reads Parquet.
  */
-export function ddlFor(engine: Engine, location: string): string {
-  const file = new URL(`../schemas/generated/ddl/${engine}.sql`, import.meta.url);
+export function ddlFor(engine: Engine, location: string, format: ObjectFormat = 'parquet'): string {
+  if (format === 'avro' && engine === 'duckdb') {
+    const what = 'DuckDB reads no Avro without an extension: ask a lake of Avro files with athena, trino or spark';
+    throw new WeirError('WEIR_EXPLORE_FORMAT', what, { engine, format });
+  }
+  const name = format === 'avro' ? `${engine}.avro.sql` : `${engine}.sql`;
+  const file = new URL(`../schemas/generated/ddl/${name}`, import.meta.url);
   const tables = readFileSync(file, 'utf8').replaceAll(LOCATION, location.replace(/\/+$/, ''));
   const dialect = dialectOf(engine);
   const macros = engine === 'duckdb' ? [DUCKDB_MACROS] : [];

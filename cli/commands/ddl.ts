@@ -7,10 +7,11 @@ export const command: Command = {
   usage: `weir ddl: the statements that make the tables and views in another engine
 
 USAGE
-  weir ddl athena|trino|spark|duckdb --lake-uri URI
+  weir ddl athena|trino|spark|duckdb --lake-uri URI [--lake-format avro]
 
 EXAMPLES
   weir ddl athena --lake-uri s3://bucket/weir
+  weir ddl spark --lake-uri s3a://bucket/weir --lake-format avro
   weir ddl duckdb --lake-uri $PWD/weir-data/lake | duckdb
 `,
   options: {},
@@ -25,6 +26,6 @@ async function run({ operands, config }: Invocation): Promise<Status> {
   const uri = config['lake.uri'];
   if (uri === '') throw usageError(`weir ddl ${engine} needs --lake-uri, the folder or bucket that the tables lie in`);
   const { ddlFor } = await import('../../explore/ddl.ts');
-  printText(ddlFor(engine, uri));
+  printText(ddlFor(engine, uri, config['lake.format']));
   return 0;
 }

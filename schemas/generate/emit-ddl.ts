@@ -7,7 +7,7 @@ export const ENGINES: readonly Engine[] = ['athena', 'trino', 'spark', 'duckdb']
 const FIRST_DAY = '2026-01-01';
 
 /** What `weir ddl` replaces: the lake's URI without a slash at its end. */
-const LOCATION = '${LOCATION}';
+export const LOCATION = '${LOCATION}';
 
 const HIVE: Readonly<Record<ColumnType, string>> = {
   timestamp: 'timestamp',
@@ -52,7 +52,7 @@ const NOTES: Readonly<Record<Engine, readonly string[]>> = {
   duckdb: ['Columns that older files lack are null. dt and hour are of arrival: filter them with slack.'],
 };
 
-function hiveColumns(columns: readonly Column[]): string {
+export function hiveColumns(columns: readonly Column[]): string {
   return columns
     .map((column) => `  \`${column.name}\` ${HIVE[column.type]} COMMENT '${comment(column, "\\'")}'`)
     .join(',\n');
@@ -75,7 +75,12 @@ ${hiveColumns(partitions)}
 )
 STORED AS PARQUET
 LOCATION '${root}/'
-TBLPROPERTIES (
+${athenaProjection(root)}`;
+}
+
+/** @param root the folder of a table, without a slash at its end. */
+export function athenaProjection(root: string): string {
+  return `TBLPROPERTIES (
   'projection.enabled' = 'true',
   'projection.dt.type' = 'date',
   'projection.dt.format' = 'yyyy-MM-dd',
@@ -91,6 +96,11 @@ TBLPROPERTIES (
 }
 
 function trino(table: Table, partitions: readonly Column[]): string {
+  return trinoTable(table.name, 'PARQUET', table, partitions);
+}
+
+/** @param name of the table; its columns are those of `table`. */
+export function trinoTable(name: string, format: string, table: Table, partitions: readonly Column[]): string {
   const root = `${LOCATION}/${table.name}`;
   const line = (column: Column): string =>
     `  "${column.name}" ${TRINO[column.type]} COMMENT '${comment(column, "''")}'`;
@@ -99,11 +109,11 @@ function trino(table: Table, partitions: readonly Column[]): string {
     hour: `partition_projection_type = 'INTEGER', partition_projection_range = ARRAY['0', '23'], partition_projection_digits = 2`,
   };
   const folders = partitions.map((column) => `${line(column)} WITH (${projection[column.name]!})`);
-  return `CREATE TABLE IF NOT EXISTS ${table.name} (
+  return `CREATE TABLE IF NOT EXISTS ${name} (
 ${[...table.columns.map(line), ...folders].join(',\n')}
 )
 WITH (
-  format = 'PARQUET',
+  format = '${format}',
   external_location = '${root}/',
   partitioned_by = ARRAY[${partitions.map((column) => `'${column.name}'`).join(', ')}],
   partition_projection_enabled = true,
@@ -113,10 +123,14 @@ WITH (
 }
 
 function spark(table: Table, partitions: readonly Column[]): string {
+  return sparkTable('PARQUET', table, partitions);
+}
+
+export function sparkTable(format: string, table: Table, partitions: readonly Column[]): string {
   return `CREATE TABLE IF NOT EXISTS ${table.name} (
 ${hiveColumns([...table.columns, ...partitions])}
 )
-USING PARQUET
+USING ${format}
 PARTITIONED BY (${partitions.map((column) => column.name).join(', ')})
 LOCATION '${LOCATION}/${table.name}/';
 MSCK REPAIR TABLE ${table.name};

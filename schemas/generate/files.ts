@@ -4,6 +4,7 @@ import { flowMessageSchema } from '../table-avro.ts';
 import { emitBatch } from './emit-batch.ts';
 import { emitCommon } from './emit-common.ts';
 import { ENGINES, emitDdl } from './emit-ddl.ts';
+import { AVRO_ENGINES, emitAvroDdl } from './emit-ddl-avro.ts';
 import { emitRecordOffsets } from './emit-record-offsets.ts';
 import { emitTablesReference, emitTopicsReference } from './emit-reference.ts';
 import { headerHex } from './fingerprint.ts';
@@ -30,6 +31,9 @@ export function generateAll(root: string): Map<string, string> {
   files.set('schemas/generated/record-offsets.ts', emitRecordOffsets(RECORD_HEADER, record));
   for (const engine of ENGINES) {
     files.set(`schemas/generated/ddl/${engine}.sql`, emitDdl(engine, TABLES, PARTITION_COLUMNS));
+  }
+  for (const engine of AVRO_ENGINES) {
+    files.set(`schemas/generated/ddl/${engine}.avro.sql`, emitAvroDdl(engine, TABLES, PARTITION_COLUMNS));
   }
   const topics = batches.map(({ name, key, schema }) => ({
     suffix: name,

@@ -36,6 +36,17 @@ describe('the statements for other engines', () => {
     }
   });
 
+  it('make tables of Avro files, with the same views over them, where an engine reads those', () => {
+    for (const engine of ['athena', 'trino', 'spark'] as const) {
+      const text = ddlFor(engine, 's3://bucket/weir/', 'avro');
+      assert.ok(text.includes('s3://bucket/weir/flows/'), engine);
+      assert.match(text, /avro/i);
+      assert.doesNotMatch(text, /parquet|\$\{LOCATION\}|weir\/\//i);
+      for (const view of VIEWS) assert.ok(text.includes(`VIEW ${view.name} AS`), `${engine} ${view.name}`);
+    }
+    assert.throws(() => ddlFor('duckdb', 's3://bucket/weir', 'avro'), { code: 'WEIR_EXPLORE_FORMAT' });
+  });
+
   it('keep what only one engine knows out of the others', () => {
     const trino = VIEWS.map((view) => view.sql(dialectOf('trino'))).join('\n');
     assert.doesNotMatch(trino, /struct_pack|named_struct|epoch_ms|unix_millis|`|::|string\)/);
