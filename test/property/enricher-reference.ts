@@ -26,6 +26,9 @@ interface Reporter {
   network: string;
   kind: number;
   epoch: string;
+  began: number;
+  /** Two nodes have its name. */
+  doubled: boolean;
   past: string[];
   seq: number;
   confirmed: number;
@@ -76,7 +79,8 @@ export class Reference {
 
   /** The flows in question are from this node. */
   askFrom(cluster: string, network: string, node: string): void {
-    this.own = this.reporters.get([cluster, network, node, ReporterKind.sidecar].join('|')) ?? null;
+    const own = this.reporters.get([cluster, network, node, ReporterKind.sidecar].join('|'));
+    this.own = own === undefined || own.doubled ? null : own;
   }
 
   apply(message: OwnershipMessage, appendMs: number): void {
@@ -84,6 +88,7 @@ export class Reference {
     const known = this.reporters.get(key);
     const reporter: Reporter = known ?? {
       ...{ network: message.network, kind: message.reporterKind, epoch: '', past: [], seq: -1, confirmed: 0, asOf: 0 },
+      ...{ began: 0, doubled: false },
       ...{ interval: 0, gapped: true, fresh: true, gone: false, fulls: 0 },
     };
     this.reporters.set(key, reporter);
@@ -93,11 +98,15 @@ export class Reference {
       claim.orphan = orphan;
     };
     if (reporter.epoch !== message.epoch) {
-      if (reporter.past.includes(message.epoch)) return;
+      if (reporter.past.includes(message.epoch)) {
+        if (message.asOfUs > reporter.began + this.clockSkewUs) reporter.doubled = true;
+        return;
+      }
       for (const claim of mine()) if (claim.ended === null) end(claim, true);
       if (reporter.epoch !== '') reporter.past = [...reporter.past, reporter.epoch].slice(-16);
       Object.assign(reporter, {
         epoch: message.epoch,
+        began: Math.max(message.asOfUs, reporter.asOf),
         seq: -1,
         gapped: true,
         fresh: true,
