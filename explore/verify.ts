@@ -7,7 +7,7 @@ import { type Clock, systemClock } from '../contract/clock.ts';
 import { WeirError } from '../contract/errors.ts';
 import type { Store } from '../contract/store.ts';
 import { type ChainTable, formatHour, type Genesis, genesisName } from '../schemas/objects.ts';
-import { type Log, TOPICS, type TopicDescription } from '../transport/log.ts';
+import { type Log, type Offset, TOPICS, type TopicDescription } from '../transport/log.ts';
 import { checkAgainstLog, type LogFigures } from './verify/against-log.ts';
 import { mapBounded } from './verify/bounded.ts';
 import { countReads } from './verify/count-reads.ts';
@@ -91,6 +91,7 @@ export async function verifyLake(given: VerifyOptions): Promise<VerifyReport> {
   const counted = countReads(given.store);
   const { store } = counted;
   const options = { ...given, store };
+  const committed = await committedOf(options);
   const listing = await listLake(store);
   const findings = [...listing.findings];
   if (listing.chains.length === 0 && listing.losses.size === 0 && findings.length === 0) {
@@ -102,7 +103,7 @@ export async function verifyLake(given: VerifyOptions): Promise<VerifyReport> {
   const partitions: PartitionReport[] = [];
   const seen = new Set<string>();
   const chains = await mapBounded(listing.chains, CHAINS_AT_ONCE, (chain) =>
-    verifyChain(options, listing, chain, seen),
+    verifyChain(options, committed, listing, chain, seen),
   );
   for (const chain of chains) {
     if (chain.report !== null) partitions.push(chain.report);
@@ -124,6 +125,7 @@ interface VerifiedChain {
 /** Losses objects that were accounted for are added to `seen`. */
 async function verifyChain(
   options: VerifyOptions,
+  committed: Committed,
   { losses }: LakeListing,
   chain: ChainListing,
   seen: Set<string>,
@@ -135,7 +137,7 @@ async function verifyChain(
     const code = 'genesis_missing';
     return { report: null, findings: [{ code, table, partition, object: genesisName(table, partition), message }] };
   }
-  const input = await logInput(options, table, partition);
+  const input = await logInput(options, committed, table, partition);
   const start = input?.description.partitions[partition]?.start;
   const from = start === undefined ? null : { logId: input!.description.id, offset: start };
   const walk = await walkChain(store, chain, genesis, from);
@@ -174,17 +176,36 @@ function reportOf(
   };
 }
 
+const topicOf = ({ topicPrefix = '' }: VerifyOptions, table: ChainTable): string =>
+  `${topicPrefix}${table === 'flows' ? TOPICS.enriched : TOPICS.ownership}`;
+
+/** `<table>/<partition>` -> what the sink says it had stored: asked before the lake is listed, which may grow meanwhile. */
+type Committed = ReadonlyMap<string, Offset | null>;
+
+async function committedOf(options: VerifyOptions): Promise<Committed> {
+  const { log, sinkGroup } = options;
+  const committed = new Map<string, Offset | null>();
+  if (log === undefined || sinkGroup === undefined) return committed;
+  for (const table of ['flows', 'ownership'] as const) {
+    const topic = topicOf(options, table);
+    const partitions = (await describe(log, topic))?.partitions ?? [];
+    const positions = await Promise.all(partitions.map((_, index) => log.position(sinkGroup(table), topic, index)));
+    for (const [index, position] of positions.entries()) committed.set(`${table}/${index}`, position);
+  }
+  return committed;
+}
+
 /** Null without a log, or where it has no such topic (any more). */
-async function logInput(options: VerifyOptions, table: ChainTable, partition: number) {
-  const { log, topicPrefix = '', sinkGroup, enricherGroup = null } = options;
+async function logInput(options: VerifyOptions, positions: Committed, table: ChainTable, partition: number) {
+  const { log, topicPrefix = '', enricherGroup = null } = options;
   if (log === undefined) return null;
-  const topic = `${topicPrefix}${table === 'flows' ? TOPICS.enriched : TOPICS.ownership}`;
+  const topic = topicOf(options, table);
   const description = await describe(log, topic);
   if (description === null) return null;
   const rawTopic = `${topicPrefix}${TOPICS.raw}`;
   const hasRaw = table === 'flows' && (await describe(log, rawTopic)) !== null;
   const raw = hasRaw ? { topic: rawTopic, group: enricherGroup } : null;
-  const committed = sinkGroup === undefined ? null : await log.position(sinkGroup(table), topic, partition);
+  const committed = positions.get(`${table}/${partition}`) ?? null;
   return { log, topic, description, committed, raw };
 }
 
