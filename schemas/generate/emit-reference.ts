@@ -58,12 +58,20 @@ export function emitTopicsReference(topics: readonly Topic[]): string {
   return [
     `<!-- Generated from ${sources} by schemas/generate; do not edit. -->\n`,
     '# Topics\n',
-    'Values are Avro in single-object encoding: `C3 01`, the CRC-64-AVRO fingerprint of the schema (little endian), then the body. Any Avro library reads them with the `.avsc` file that is named. Every name below is preceded by `transport.topicPrefix` (`weir.`).\n',
+    "Values are Avro in single-object encoding: `C3 01`, the CRC-64-AVRO fingerprint of the schema (little endian), then the body. Any Avro library reads them with the `.avsc` file that is named. With `transport.registry` they are in Confluent wire format: `00`, the schema's id in the registry (4 bytes, big endian), then the body. Every name below is preceded by `transport.topicPrefix` (`weir.`).\n",
     "Kinds: *delta* since the connection's last row, *gauge* at the row's end, *once* in the connection's first row only, *id* the rest. -1 and the empty string stand for what is not known, where the field says so.\n",
     ...topics.map((topic) => topicSection(topic)),
+    ...OTHERS,
     ...shared(topics),
   ].join('\n');
 }
+
+const OTHERS: readonly string[] = [
+  '## flows.v1\n',
+  'Only with `transport.flowTopic`. Key: cluster/namespace/workload of src, else network/address. Schema: `schemas/flows.v1.avsc`: one flow a message, with the columns of the table [flows](tables.md); times are `timestamp-micros`, what may be null is a union with null. Delivered at least once; (`ring_id`, `flow_number`) tells a repeat.\n',
+  '## dead-letters.v1\n',
+  "What a stage refused: key, value and headers as they came, and Kafka Connect's headers `__connect.errors.topic`, `.partition`, `.offset`, `.stage`, `.exception.class.name` (the error's code) and `.exception.message`. `weir dead-letters` lists them and brings them back.\n",
+];
 
 function topicSection(topic: Topic): string {
   const { schema } = topic;
