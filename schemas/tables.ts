@@ -210,8 +210,14 @@ export const OWNERSHIP: Table = {
     always('valid_from', 'timestamp', 'id', 'Held for certain since.'),
     maybe('valid_to', 'timestamp', 'id', 'Held for certain until; null while it is held.'),
     ...owner(''),
-    always('method', 'string', 'id', '`port`, `address`, `service`, `node` or `prefix`.'),
+    always(
+      'method',
+      'string',
+      'id',
+      '`port`, `address`, `service`, `node` or `prefix`. `none`: no claim, but the end of its `epoch`, whose open claims ended at `valid_to`; with `valid_to` null: it was only silent, and they go on. The view `ownership_history` takes it into account.',
+    ),
     always('claimed_by', 'string', 'id', 'The reporter that says so.'),
+    maybe('epoch', 'string', 'id', 'Which life of the reporter; null in objects of older versions.'),
   ],
 };
 

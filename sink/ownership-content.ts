@@ -1,8 +1,7 @@
 /**
- * Ownership messages -> rows of `ownership`. A stream is one epoch of a reporter, numbered by its messages. Rows are
- * the
+ * Ownership messages -> rows of `ownership`. A stream is one epoch of a reporter, numbered by its messages. Rows are the
  * claims that began or ended (deltas), and a full list only where it tells something new: at the begin of an epoch and
- * after a gap. Heartbeats bring no row.
+ * after a gap. Heartbeats bring no row. Where an epoch ends (another begins, goodbye, silence) one row tells until when.
  */
 import type { WeirError } from '../contract/errors.ts';
 import { OwnershipKind } from '../schemas/generated/common.ts';
@@ -11,10 +10,19 @@ import type { ChainState, LossEntry } from '../schemas/objects.ts';
 import type { Message } from '../transport/log.ts';
 import type { Content, Decoded } from './content.ts';
 import { OwnershipTable } from './format/ownership-table.ts';
+import { foldLife, type LifeMessage, type LifeEvent } from './reporter-lives.ts';
 import { beginFold, type FoldState, retireStreams } from './tiling.ts';
 
 interface DecodedClaims extends Decoded {
   readonly claims: OwnershipMessage;
+}
+
+type FoldedMessage = LifeMessage & Pick<OwnershipMessage, 'seq'>;
+
+interface OwnershipFold {
+  /** Its claims are rows. */
+  readonly isTaken: boolean;
+  readonly lives: readonly LifeEvent[];
 }
 
 export class OwnershipContent implements Content {
@@ -41,11 +49,13 @@ export class OwnershipContent implements Content {
 
   decode(message: Message): DecodedClaims {
     const claims = decodeOwnershipMessage(message.value, this.#columns);
-    return { message, claims, rows: claims.claims.length };
+    return { message, claims, rows: claims.claims.length + this.#fold.marks.size };
   }
 
   fold({ claims, message }: DecodedClaims): null {
-    if (foldOwnership(this.#fold, claims, message.appendMs)) this.#table.append(claims);
+    const { isTaken, lives } = foldOwnership(this.#fold, claims, message.appendMs);
+    for (const life of lives) this.#table.appendEnd(life, life.atUs, life.untilUs);
+    if (isTaken) this.#table.append(claims);
     return null;
   }
 
@@ -59,22 +69,19 @@ export class OwnershipContent implements Content {
   }
 }
 
-/** Fold one message into the state. True: its claims are rows. */
-export function foldOwnership(
-  state: FoldState,
-  message: Pick<OwnershipMessage, 'cluster' | 'reporter' | 'epoch' | 'seq' | 'kind'>,
-  appendMs: number,
-): boolean {
+/** Fold one message into the state. */
+export function foldOwnership(state: FoldState, message: FoldedMessage, appendMs: number): OwnershipFold {
   const stream = `${message.cluster}/${message.reporter}/${message.epoch}`;
   const known = state.streams.get(stream);
   const next = known?.next ?? 0;
-  if (message.seq < next) return false;
+  if (message.seq < next) return { isTaken: false, lives: [] };
   state.streams.set(stream, { next: message.seq + 1, lastMs: Math.max(known?.lastMs ?? 0, appendMs) });
+  const lives = foldLife(state.marks, message, known === undefined, appendMs);
   const gap = message.seq > next || state.marks.has(stream);
   if (message.kind !== OwnershipKind.full) {
     if (gap) state.marks.set(stream, { next: message.seq + 1, lastMs: appendMs });
-    return message.kind !== OwnershipKind.asOf;
+    return { isTaken: message.kind !== OwnershipKind.asOf, lives };
   }
   state.marks.delete(stream);
-  return gap || message.seq === 0;
+  return { isTaken: gap || message.seq === 0, lives };
 }

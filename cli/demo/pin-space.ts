@@ -31,7 +31,7 @@ export async function openPinSpace(folder: string): Promise<PinSpace | NoPinSpac
   const [unshare, nsenter] = ['unshare', 'nsenter'].map(findProgram);
   if (unshare === null || nsenter === null || unshare === undefined || nsenter === undefined)
     return { why: `${unshare === null ? 'unshare' : 'nsenter'} is missing: install util-linux` };
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(folder);
   const args = ['--mount', '--propagation', 'private', 'sh', '-c', HOLDER, 'sh', folder];
   const holder = spawn(unshare, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   const why = await mounted(holder);

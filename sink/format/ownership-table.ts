@@ -1,5 +1,5 @@
 /** Rows of the table `ownership`: claims, as the reporters said them. CONTRACT, Tables losses and ownership. */
-import { METHOD_SYMBOLS, type Workload } from '../../schemas/generated/common.ts';
+import { Method, METHOD_SYMBOLS, type Workload } from '../../schemas/generated/common.ts';
 import type { OwnershipMessage } from '../../schemas/generated/ownership-v1.ts';
 import { Addresses, formatAddress, isIpv4Mapped } from './addresses.ts';
 import type { ColumnData, TableData } from './columns.ts';
@@ -8,6 +8,11 @@ import { WORKLOAD_COLUMNS, workloadKey } from './workloads.ts';
 
 /** Bytes that one row holds. */
 export const CLAIM_ROW_BYTES: number = 2 * 8 + 6 * 4;
+
+export type ReporterLife = Pick<OwnershipMessage, 'network' | 'reporter' | 'epoch'>;
+
+/** No address: the row tells of its reporter. */
+const NO_ADDRESS = new Uint8Array(16);
 
 export class OwnershipTable {
   rows = 0;
@@ -22,7 +27,7 @@ export class OwnershipTable {
   #reporter = new Int32Array(0);
   readonly #addresses = new Addresses();
   readonly #workloads = new Entities<Workload>();
-  readonly #reporters = new Entities<{ readonly network: string; readonly reporter: string }>();
+  readonly #reporters = new Entities<ReporterLife>();
 
   get bytes(): number {
     return this.rows * CLAIM_ROW_BYTES;
@@ -30,11 +35,11 @@ export class OwnershipTable {
 
   /** All claims of a message. */
   append(message: OwnershipMessage): void {
-    const { claims, network, reporter } = message;
+    const { claims } = message;
     const at = this.rows;
-    if (at + claims.length > this.#capacity) this.#resize(Math.max(at + claims.length, 2 * this.#capacity, 64));
+    this.#room(claims.length);
     const workloads = Int32Array.from(message.workloads, (w) => this.#workloads.number(workloadKey(w), w));
-    const reporterNumber = this.#reporters.number(`${network}\0${reporter}`, { network, reporter });
+    const reporterNumber = this.#lifeNumber(message);
     for (let row = 0, out = at; row < claims.length; row++, out++) {
       const number = this.#addresses.number(claims.addr, 16 * row);
       const workload = claims.workload[row]!;
@@ -49,6 +54,29 @@ export class OwnershipTable {
       this.#reporter[out] = reporterNumber;
     }
     this.rows += claims.length;
+  }
+
+  /** A reporter's life has ended at `untilUs`: what it held open was held until then. -1: it goes on, from `atUs`. */
+  appendEnd(life: ReporterLife, atUs: number, untilUs: number): void {
+    this.#room(1);
+    const out = this.rows++;
+    this.#addr[out] = this.#addresses.number(NO_ADDRESS, 0);
+    this.#prefixLength[out] = 0;
+    this.#port[out] = -1;
+    this.#workload[out] = -1;
+    this.#method[out] = Method.none;
+    this.#validFrom[out] = atUs;
+    this.#validTo[out] = untilUs;
+    this.#reporter[out] = this.#lifeNumber(life);
+  }
+
+  #lifeNumber({ network, reporter, epoch }: ReporterLife): number {
+    return this.#reporters.number(`${network}\0${reporter}\0${epoch}`, { network, reporter, epoch });
+  }
+
+  #room(rows: number): void {
+    const wanted = this.rows + rows;
+    if (wanted > this.#capacity) this.#resize(Math.max(wanted, 2 * this.#capacity, 64));
   }
 
   finish(): TableData {
@@ -66,6 +94,7 @@ export class OwnershipTable {
       valid_to: { kind: 'doubles', values: this.#validTo, sentinel: true },
       method: textColumn(this.#method, usedMethods, (n) => METHOD_SYMBOLS[n]!),
       claimed_by: textColumn(this.#reporter, usedReporters, (n) => reporters[n]!.reporter),
+      epoch: textColumn(this.#reporter, usedReporters, (n) => reporters[n]!.epoch),
     };
     for (const [name, field] of WORKLOAD_COLUMNS) {
       columns[name] = textColumn(this.#workload, usedWorkloads, (n) => workloads[n]![field]);

@@ -36,6 +36,4 @@ test('where no mount namespace can be made, one line says what is missing', asyn
   } finally {
     process.env['PATH'] = path;
   }
-  const space = await openPinSpace('/proc/no-folder').catch((error: unknown) => error);
-  assert.ok(space instanceof Error && /proc/.test(space.message));
 });

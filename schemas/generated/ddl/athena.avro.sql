@@ -289,15 +289,16 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `ownership_avro` (
   `vpc_id` string COMMENT 'Where it is.',
   `subnet_id` string COMMENT 'Where it is.',
   `labels` string COMMENT 'JSON object of the labels whose keys are allow-listed.',
-  `method` string COMMENT 'port, address, service, node or prefix.',
-  `claimed_by` string COMMENT 'The reporter that says so.'
+  `method` string COMMENT 'port, address, service, node or prefix. none: no claim, but the end of its epoch, whose open claims ended at valid_to; with valid_to null: it was only silent, and they go on. The view ownership_history takes it into account.',
+  `claimed_by` string COMMENT 'The reporter that says so.',
+  `epoch` string COMMENT 'Which life of the reporter; null in objects of older versions.'
 )
 PARTITIONED BY (
   `dt` string COMMENT 'Day of arrival, UTC: YYYY-MM-DD.',
   `hour` int COMMENT 'Hour of arrival, UTC: 0 to 23.'
 )
 ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.avro.AvroSerDe'
-WITH SERDEPROPERTIES ('avro.schema.literal' = '{"type":"record","name":"ownership","namespace":"weir.lake","fields":[{"name":"network","type":"string"},{"name":"addr","type":"string"},{"name":"prefix_length","type":"int"},{"name":"port","type":["null","int"],"default":null},{"name":"valid_from","type":"long"},{"name":"valid_to","type":["null","long"],"default":null},{"name":"cluster","type":["null","string"],"default":null},{"name":"namespace","type":["null","string"],"default":null},{"name":"workload","type":["null","string"],"default":null},{"name":"workload_kind","type":["null","string"],"default":null},{"name":"instance","type":["null","string"],"default":null},{"name":"instance_uid","type":["null","string"],"default":null},{"name":"node","type":["null","string"],"default":null},{"name":"region","type":["null","string"],"default":null},{"name":"availability_zone","type":["null","string"],"default":null},{"name":"account_id","type":["null","string"],"default":null},{"name":"vpc_id","type":["null","string"],"default":null},{"name":"subnet_id","type":["null","string"],"default":null},{"name":"labels","type":["null","string"],"default":null},{"name":"method","type":"string"},{"name":"claimed_by","type":"string"}]}')
+WITH SERDEPROPERTIES ('avro.schema.literal' = '{"type":"record","name":"ownership","namespace":"weir.lake","fields":[{"name":"network","type":"string"},{"name":"addr","type":"string"},{"name":"prefix_length","type":"int"},{"name":"port","type":["null","int"],"default":null},{"name":"valid_from","type":"long"},{"name":"valid_to","type":["null","long"],"default":null},{"name":"cluster","type":["null","string"],"default":null},{"name":"namespace","type":["null","string"],"default":null},{"name":"workload","type":["null","string"],"default":null},{"name":"workload_kind","type":["null","string"],"default":null},{"name":"instance","type":["null","string"],"default":null},{"name":"instance_uid","type":["null","string"],"default":null},{"name":"node","type":["null","string"],"default":null},{"name":"region","type":["null","string"],"default":null},{"name":"availability_zone","type":["null","string"],"default":null},{"name":"account_id","type":["null","string"],"default":null},{"name":"vpc_id","type":["null","string"],"default":null},{"name":"subnet_id","type":["null","string"],"default":null},{"name":"labels","type":["null","string"],"default":null},{"name":"method","type":"string"},{"name":"claimed_by","type":"string"},{"name":"epoch","type":["null","string"],"default":null}]}')
 STORED AS INPUTFORMAT 'org.apache.hadoop.hive.ql.io.avro.AvroContainerInputFormat'
 OUTPUTFORMAT 'org.apache.hadoop.hive.ql.io.avro.AvroContainerOutputFormat'
 LOCATION '${LOCATION}/ownership/'
@@ -337,6 +338,7 @@ SELECT
   "labels",
   "method",
   "claimed_by",
+  "epoch",
   "dt",
   "hour"
 FROM ownership_avro;

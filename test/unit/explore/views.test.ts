@@ -348,4 +348,45 @@ describe('the views', () => {
       { workload: 'cart', valid_from: '2026-01-02T10:30:06.000000Z', valid_to: null },
     ]);
   });
+
+  it('ownership_history: what a life of a reporter held open ended with it, unless the next life or the same goes on', async () => {
+    const claim = {
+      network: 'net',
+      addr: '10.9.0.9',
+      prefix_length: 32,
+      method: 'address',
+      claimed_by: 'node-z',
+      workload: 'lives',
+    };
+    const end = { ...claim, addr: '::', prefix_length: 0, method: 'none', workload: null };
+    await fixture.append('ownership', [
+      { ...claim, instance_uid: 'died', epoch: 'e1', valid_from: at(0) },
+      { ...claim, instance_uid: 'told', epoch: 'e1', valid_from: at(0) },
+      { ...claim, instance_uid: 'told', epoch: 'e1', valid_from: at(0), valid_to: at(1000) },
+      { ...claim, instance_uid: 'again', epoch: 'e1', valid_from: at(0) },
+      { ...end, epoch: 'e1', valid_from: at(2000), valid_to: at(2000) },
+      { ...end, epoch: 'e1', valid_from: at(3000) }, // it was only silent
+      { ...end, epoch: 'e1', valid_from: at(4000), valid_to: at(4000) },
+      { ...claim, instance_uid: 'again', epoch: 'e2', valid_from: at(0) },
+      { ...claim, instance_uid: 'fresh', epoch: 'e2', valid_from: at(5000) },
+      { ...claim, instance_uid: 'silent', epoch: 'e3', valid_from: at(5000) },
+      { ...end, epoch: 'e3', valid_from: at(6000), valid_to: at(6000) },
+      { ...claim, instance_uid: 'back', epoch: 'e4', valid_from: at(5000) },
+      { ...end, epoch: 'e4', valid_from: at(6000), valid_to: at(6000) },
+      { ...end, epoch: 'e4', valid_from: at(7000) },
+      { ...claim, instance_uid: 'older', valid_from: at(5000) },
+    ]);
+    const sql = `SELECT instance_uid AS who, valid_to AS until FROM ownership_history WHERE claimed_by = 'node-z' ORDER BY 1`;
+    const answer = await ask([], sql);
+    const time = (seconds: number): string => `2026-01-02T10:30:0${seconds}.000000Z`;
+    assert.deepEqual(answer, [
+      { who: 'again', until: null },
+      { who: 'back', until: null },
+      { who: 'died', until: time(4) },
+      { who: 'fresh', until: null },
+      { who: 'older', until: null },
+      { who: 'silent', until: time(6) },
+      { who: 'told', until: time(1) },
+    ]);
+  });
 });

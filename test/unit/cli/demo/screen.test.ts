@@ -30,7 +30,10 @@ const result = (of: Partial<DemoResult> = {}): DemoResult => ({
     ok: true,
     partitions: [],
     findings: [],
-    summary: { objects: 1, rows: 2, flows: 2, losses: 0, lagMessages: 0, lagFlows: 0, judged: '' },
+    summary: {
+      ...{ objects: 1, rows: 2, flows: 2, losses: 0, ledger: [], lagMessages: 0, lagFlows: 0, judged: '' },
+      ...{ reads: 0, bytesRead: 0, bytesStored: 0 },
+    },
   },
   ok: true,
   ...of,
