@@ -26,6 +26,7 @@ export async function startSinkFrom(
     enrichedTopic: topicName(config, 'enriched'),
     ownershipTopic: topicName(config, 'ownership'),
     deadLettersTopic: topicName(config, 'deadLetters'),
+    keepsRefused: privacy.externalAddresses === 'keep',
     group: sinkGroup(config),
     flushAgeMs: config['lake.flushAge'],
     flushRowsMax: config['lake.flushRows'],

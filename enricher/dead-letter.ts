@@ -1,10 +1,15 @@
 /** A refused message as it came, with the headers that Kafka Connect's dead letters have. */
-import { HEADER, type Headers, type Message, type OutgoingMessage } from '../transport/log.ts';
+import {
+  HEADER,
+  type Headers,
+  type Message,
+  type OutgoingMessage,
+  VALUE_HEADER,
+  VALUE_LEFT_OUT,
+} from '../transport/log.ts';
 import type { Refusal } from './enrich.ts';
 
 const PREFIX = '__connect.errors.';
-/** Why the value is not there. */
-const VALUE_HEADER = 'weir-value';
 const MESSAGE_CHARACTERS_MAX = 1000;
 
 export function deadLetter(
@@ -27,7 +32,7 @@ export function deadLetter(
   return {
     key: message.key,
     value: new Uint8Array(0),
-    headers: { ...headers, [VALUE_HEADER]: 'left out by privacy.externalAddresses' },
+    headers: { ...headers, [VALUE_HEADER]: VALUE_LEFT_OUT },
   };
 }
 

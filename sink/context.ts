@@ -22,6 +22,8 @@ export interface SinkContext {
   readonly format: ObjectFormat;
   /** Where messages that cannot be decoded go; null: they are told as losses only. */
   readonly deadLettersTopic: string | null;
+  /** Whether they keep their bytes, of which nobody knows what addresses are in them. */
+  readonly keepsRefused: boolean;
   /** How long a partition that is taken away may still work. */
   readonly stopMs: number;
   /** Names the attempts of this process in the objects it writes. */

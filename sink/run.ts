@@ -31,6 +31,8 @@ export interface SinkOptions {
   readonly ownershipTopic: string;
   /** Null: messages that cannot be read are told as losses, and not kept. */
   readonly deadLettersTopic?: string | null;
+  /** False: such messages are kept without their bytes (`privacy.externalAddresses`). Default: true. */
+  readonly keepsRefused?: boolean;
   /** Consumer group: shares out the partitions; its positions are a hint. */
   readonly group: string;
   /** An object with rows is stored at the latest so long after its first message. */
@@ -121,6 +123,7 @@ function contextOf(options: SinkOptions, format: TableFormat): SinkContext {
     formats: new Map<ObjectFormat, TableFormat>([[format.format, format]]),
     format: format.format,
     deadLettersTopic: options.deadLettersTopic ?? null,
+    keepsRefused: options.keepsRefused ?? true,
     stopMs: options.stopMs ?? STOP_MS,
     writer: randomUUID(),
     held: { flows: 0 },

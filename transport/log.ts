@@ -136,3 +136,7 @@ export const HEADER = {
 export const CONTENT_TYPE_AVRO_SINGLE_OBJECT = 'application/vnd.apache.avro+single-object';
 /** 00, the registry's id of the schema (4 bytes, big endian), body: where transport.registry is set. */
 export const CONTENT_TYPE_AVRO_CONFLUENT = 'application/vnd.confluent.avro';
+
+/** On a dead letter without its bytes: why they are not there. */
+export const VALUE_HEADER = 'weir-value';
+export const VALUE_LEFT_OUT = 'left out by privacy.externalAddresses';

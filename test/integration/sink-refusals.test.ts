@@ -37,8 +37,9 @@ describe('a sink', () => {
   const send = (value: Uint8Array): Promise<unknown> =>
     log.produce('enriched', 0, [{ key: 'k', value, headers: { 'weir-ring': 'r' } }]);
   const sendFlows = (spec: SourceSpec): Promise<unknown> => send(encodeEnrichedBatch(enrichedBatch([spec])));
-  const start = (): Promise<Stage> =>
+  const start = (more: { keepsRefused?: boolean } = {}): Promise<Stage> =>
     startSink({
+      ...more,
       log,
       store,
       clock: systemClock,
@@ -69,6 +70,18 @@ describe('a sink', () => {
     assert.equal(letter?.headers['__connect.errors.offset'], '0');
     assert.match(letter?.headers['__connect.errors.exception.class.name'] ?? '', /^WEIR_SCHEMA_/);
     assert.equal(letter?.headers['weir-ring'], 'r');
+  });
+
+  it('keeps no bytes of what it cannot read where addresses are to be hidden', async () => {
+    await send(Uint8Array.of(1, 2, 3));
+    await sendFlows({ ring: 'r', first: 0, next: 10 });
+    const sink = await start({ keepsRefused: false });
+    await stored(2);
+    await sink.stop();
+    const [letter] = broker.messages('dead', 0);
+    assert.equal(letter?.value.length, 0);
+    assert.equal(letter?.headers['weir-value'], 'left out by privacy.externalAddresses');
+    assert.equal(letter?.headers['__connect.errors.offset'], '0');
   });
 
   it('stops when message after message is refused', async () => {
