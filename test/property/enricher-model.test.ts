@@ -7,10 +7,10 @@ import { test } from 'node:test';
 import { BatchDictionaries } from '../../enricher/dictionaries.ts';
 import { Joiner, newEndCounts } from '../../enricher/join.ts';
 import { HISTORY_DEFAULTS, OwnershipHistory } from '../../enricher/ownership/history.ts';
-import { METHOD_SYMBOLS, REASON_SYMBOLS, Role } from '../../schemas/generated/common.ts';
+import { METHOD_SYMBOLS, NatSource, REASON_SYMBOLS, Reporter, Role } from '../../schemas/generated/common.ts';
 import { EnrichedFlowColumns } from '../../schemas/generated/flows-enriched-v1.ts';
 import type { RawBatch } from '../../schemas/generated/flows-raw-v1.ts';
-import { rawBatch, type TestFlow } from '../fixtures/enricher-messages.ts';
+import { address, rawBatch, type TestFlow } from '../fixtures/enricher-messages.ts';
 import { ownerKey, Reference } from './enricher-reference.ts';
 import { ADDRESSES, NETWORKS, OWNERS, PORTS, World } from './enricher-world.ts';
 
@@ -49,9 +49,28 @@ function flowOf(world: World): TestFlow {
   };
 }
 
-function expected(reference: Reference, batch: RawBatch): { rows: Expected[]; ready: boolean } {
+/** Some rows are translated on the way: the far end's address, what the client asked for, or both. */
+function translationsOf({ random }: World, flows: number): Pick<RawBatch, 'natAddresses' | 'translations'> {
+  const natAddresses = [...ADDRESSES, '127.0.0.1', '198.51.100.99'].map((text) => ({ addr: address(text) }));
+  const end = (): readonly [number, number] =>
+    random.chance(30) ? [-1, -1] : [random.below(natAddresses.length), random.pick(PORTS)];
+  const translations = Array.from({ length: flows }, (_, row) => row)
+    .filter(() => random.chance(25))
+    .map((row) => {
+      const [[localAddr, localPort], [remoteAddr, remotePort]] = [end(), end()];
+      return { row, localAddr, localPort, remoteAddr, remotePort, source: NatSource.conntrack };
+    });
+  return { natAddresses, translations };
+}
+
+function expected(
+  reference: Reference,
+  batch: RawBatch,
+  localIsSrc: readonly boolean[],
+): { rows: Expected[]; ready: boolean } {
   const { flows, network } = batch;
   let ready = true;
+  const byRow = new Map(batch.translations.map((translation) => [translation.row, translation]));
   const rows = Array.from({ length: flows.length }, (_, i): Expected => {
     const [start = 0, end = 0] = [flows.startUs[i], flows.endUs[i]];
     const ask = (addr: Uint8Array, port: number): End & { reported: boolean } => {
@@ -65,13 +84,24 @@ function expected(reference: Reference, batch: RawBatch): { rows: Expected[]; re
     const localAddr = flows.localAddr.subarray(16 * i, 16 * i + 16);
     const captured = batch.workloads[flows.localWorkload[i] ?? -1];
     let local: End;
-    if (captured === undefined) local = ask(localAddr, localPort);
+    if (captured === undefined) local = strip(ask(localAddr, localPort));
     else {
       const since = reference.since(network, localAddr, localPort, start, ownerKey(captured));
       local = { owner: ownerKey(captured), reason: 'none', method: 'local', since };
     }
-    const { reported, ...remote } = ask(flows.remoteAddr.subarray(16 * i, 16 * i + 16), remotePort);
-    return { local: strip(local), remote: strip(remote), peerReports: reported };
+    const untranslated = ask(flows.remoteAddr.subarray(16 * i, 16 * i + 16), remotePort);
+    const translation = byRow.get(i);
+    if (translation === undefined) return { local, remote: strip(untranslated), peerReports: untranslated.reported };
+    const addrOf = (index: number): Uint8Array => batch.natAddresses[index]?.addr ?? new Uint8Array(16);
+    // Asked for what it says of readiness: its Service is not looked at here.
+    if (translation.localAddr >= 0) ask(addrOf(translation.localAddr), translation.localPort);
+    if (translation.remoteAddr < 0) return { local, remote: strip(untranslated), peerReports: untranslated.reported };
+    const isServer = flows.role[i] === Role.server;
+    const behind = ask(addrOf(translation.remoteAddr), isServer ? 0 : translation.remotePort);
+    const isService = untranslated.reason === 'none' && untranslated.method === 'service';
+    const isAsked = behind.reason !== 'none' && localIsSrc[i] === true && !isServer;
+    const remote = isAsked && isService ? untranslated : behind;
+    return { local, remote: strip(remote), peerReports: behind.reported };
   });
   return { rows, ready };
 }
@@ -83,7 +113,11 @@ function isLoopback(addr: Uint8Array): boolean {
   return text.startsWith('00000000000000000000ffff7f') || text === '00000000000000000000000000000001';
 }
 
-function found(joiner: Joiner, history: OwnershipHistory, batch: RawBatch): { rows: Expected[]; ready: boolean } {
+function found(
+  joiner: Joiner,
+  history: OwnershipHistory,
+  batch: RawBatch,
+): { rows: Expected[]; ready: boolean; localIsSrc: boolean[] } {
   const ready = joiner.look(batch).length === 0;
   const out = new EnrichedFlowColumns(FLOWS);
   const dictionaries = new BatchDictionaries(history.workloads);
@@ -99,10 +133,10 @@ function found(joiner: Joiner, history: OwnershipHistory, batch: RawBatch): { ro
         since: (isSrc ? out.srcSinceUs : out.dstSinceUs)[row] ?? 0,
       };
     };
-    const localIsSrc = out.reporter[row] === 0;
+    const localIsSrc = out.reporter[row] === Reporter.src;
     return { local: side(localIsSrc), remote: side(!localIsSrc), peerReports: out.peerReports[row] === 1 };
   });
-  return { rows, ready };
+  return { rows, ready, localIsSrc: rows.map((_, row) => out.reporter[row] === Reporter.src) };
 }
 
 test('the tables say of every end what a full scan of all claims says', () => {
@@ -125,10 +159,11 @@ test('the tables say of every end what a full scan of all claims says', () => {
       }
       const flows = Array.from({ length: FLOWS }, () => flowOf(world));
       const node = world.random.pick(['n0', 'n1', 'elsewhere']);
-      const batch = { ...rawBatch({ network: world.random.pick(NETWORKS), flows, workloads: OWNERS }), node };
+      const raw = rawBatch({ network: world.random.pick(NETWORKS), flows, workloads: OWNERS });
+      const batch = { ...raw, ...translationsOf(world, FLOWS), node };
       reference.askFrom(batch.cluster, batch.network, node);
-      const want = expected(reference, batch);
       const got = found(joiner, history, batch);
+      const want = expected(reference, batch, got.localIsSrc);
       got.rows.forEach((row, i) => {
         assert.deepEqual(row, want.rows[i], `seed ${seed}, round ${round}, flow ${i}: ${JSON.stringify(flows[i])}`);
         for (const { reason, method } of [row.local, row.remote]) {
