@@ -14,6 +14,7 @@ import { decodeRing, type ListenEvent } from './decode.ts';
 import { FlowAccounts } from './flow-accounts.ts';
 import type { SourceStart } from './flow-source.ts';
 import type { HostSnapshot } from './host-view.ts';
+import { IdleTotal } from './idle-total.ts';
 import { Method, type Loss } from '../schemas/generated/common.ts';
 import { LocalSockets } from './local-sockets.ts';
 import { LossLedger, withInvalid } from './losses.ts';
@@ -73,6 +74,7 @@ export class FlowPipeline {
   readonly #misses: RecursionMisses;
   readonly #refused = new RefusedRecords();
   readonly #sent = new Unacknowledged();
+  readonly #idle = new IdleTotal();
   readonly #accounts: FlowAccounts;
   #owners: OwnerTable;
   #sockets: LocalSockets | null = null;
@@ -178,6 +180,7 @@ export class FlowPipeline {
   /** Seal and send what is due: full batches, and rows that have waited long enough. */
   flush(nowMs: number): void {
     for (let rows = this.#dueRows(nowMs); rows !== null; rows = this.#dueRows(nowMs)) this.#seal(rows, nowMs);
+    if (this.isSealed && this.#sent.length === 0 && this.#idle.isDue(this.#stream, nowMs)) this.#seal(0, nowMs);
   }
 
   /** Seal and send everything that there is room for, however young. */
