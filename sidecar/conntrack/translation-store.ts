@@ -26,7 +26,7 @@ export interface FlowQuestion {
   openedUs: number;
   sinceUs: number;
   endUs: number;
-  /** It never came to be: only a translation that began with it is its own. */
+  /** It never came to be: its SYN may have been dropped before it was translated, so no translation is its own for sure. */
   failed: boolean;
 }
 
@@ -47,6 +47,8 @@ export class TranslationStore {
   /** Earliest and latest time of the beginning and of the end, us; an end of Infinity: it is there. */
   born: Float64Array = new Float64Array(2 * ENTRIES_MIN);
   died: Float64Array = new Float64Array(2 * ENTRIES_MIN);
+  /** Entries that began before this are in doubt: one that began as late was let go of, and may have had their addresses. */
+  doubtUntilUs: number = Number.NEGATIVE_INFINITY;
   readonly #max: number;
   #zones: Int32Array = new Int32Array(ENTRIES_MIN);
   #overUs: Float64Array = new Float64Array(ENTRIES_MIN);
@@ -71,6 +73,7 @@ export class TranslationStore {
     this.#live.head = this.#live.tail = this.#over.head = this.#over.tail = NONE;
     this.#made = 0;
     this.#free = [];
+    this.doubtUntilUs = Number.NEGATIVE_INFINITY;
     this.size = 0;
   }
 
@@ -175,6 +178,7 @@ export class TranslationStore {
     if (this.#made < this.#capacity) return this.#made++;
     const victim = this.#over.head === NONE ? this.#live.head : this.#over.head;
     this.#doubtOthersOf(victim);
+    this.doubtUntilUs = Math.max(this.doubtUntilUs, this.born[2 * victim + 1]!);
     this.#release(victim);
     return this.#free.pop()!;
   }

@@ -60,8 +60,9 @@ export class TranslationTable {
 
   /** The one translation that the flow can have had, or -1. Counts as use. Allocates nothing. */
   find(flow: FlowQuestion): number {
-    const { born, died, flags } = this.#store;
     const store = this.#store;
+    const { born, died, flags } = store;
+    if (flow.failed) return -1;
     const fromUs = flow.openedUs >= 0 ? flow.openedUs : flow.sinceUs;
     let only = -1;
     let begun = -1;
@@ -100,7 +101,7 @@ export class TranslationTable {
   #fits(e: number, flow: FlowQuestion, fromUs: number): boolean {
     const { born, died, flags } = this.#store;
     if (this.#beganWith(e, flow)) return true;
-    if (flow.failed || died[2 * e]! < flow.endUs) return false;
+    if (died[2 * e]! < flow.endUs) return false;
     if (born[2 * e + 1]! <= fromUs) return true;
     return (flags[e]! & SEEN) !== 0 && fromUs <= born[2 * e]! && flow.endUs >= born[2 * e + 1]!;
   }
@@ -130,6 +131,7 @@ export class TranslationTable {
     store.born[2 * entry] = loUs;
     store.born[2 * entry + 1] = hiUs;
     if (isSeen) store.flags[entry]! |= SEEN;
+    if (loUs <= store.doubtUntilUs + 2 * SLACK_US) store.flags[entry]! |= SHAKY;
   }
 
   #end(words: Int32Array, at: number, loUs: number, hiUs: number): void {
