@@ -175,9 +175,8 @@ class Campaign {
     const chosen: Fault[] = [];
     const count = FAULTS_MIN + random.below(FAULTS_SPREAD);
     while (chosen.length < count) {
-      const mayLose = !chosen.some(({ loses }) => loses !== undefined);
       const fault = weighted(fitting, random.below.bind(random));
-      if (!chosen.includes(fault) && (mayLose || fault.loses === undefined)) chosen.push(fault);
+      if (!chosen.includes(fault) && chosen.every((other) => goTogether(other, fault))) chosen.push(fault);
     }
     // A ledger that is cut off needs something to tell.
     if (chosen.some(({ loses }) => loses !== undefined))
@@ -215,7 +214,12 @@ class Campaign {
   }
 
   async #look(): Promise<Verdict> {
-    const truths = this.#world.nodes.map(({ name, traffic }) => ({ name, node: traffic.node, made: traffic.made }));
+    const truths = this.#world.nodes.map(({ name, traffic }) => ({
+      name,
+      node: traffic.node,
+      made: traffic.made,
+      interims: this.#watch.interims.get(name) ?? 0,
+    }));
     this.#verdict = await this.#judge.judge(truths, this.#world.mayLose);
     return this.#verdict;
   }
@@ -263,6 +267,12 @@ const EXPECTED_ENDS =
 
 /** No waiting mends it. */
 const isHopeless = ({ doubled, wrong }: Verdict): boolean => doubled > 0 || wrong.some((each) => /replaced/.test(each));
+
+function goTogether(one: Fault, other: Fault): boolean {
+  if (one.loses !== undefined && other.loses !== undefined) return false;
+  const [losing, ending] = one.loses === undefined ? [other, one] : [one, other];
+  return ending.endsStream !== true || losing.loses?.includes('batch_lost') !== true;
+}
 
 function faultNamed(name: string): Fault {
   const fault = FAULTS.find((each) => each.name === name);

@@ -147,7 +147,7 @@ export class StageChild {
       if (output.includes('"msg":"started"', this.#lifeFrom)) return;
       await pause(LOOK_MS);
     }
-    throw new Error(`${this.name} did not start: ${this.#lastLine()}`);
+    throw new Error(`${this.name} did not start: ${readFileSync(this.#spec.output, 'utf8').slice(-2000)}`);
   }
 
   #lastLine(): string {

@@ -9,6 +9,11 @@ export interface Fault {
   readonly weight: number;
   /** Reasons for which it makes flows be lost, to be told. */
   readonly loses?: readonly string[];
+  /**
+   * A stream ends for good: if retention takes its last batches before they are in the lake, no later one tells of them
+   * (verify does). So not in a round in which batches are lost.
+   */
+  readonly endsStream?: true;
   /** Only where there are so many brokers. */
   readonly brokers?: 1 | 3;
   run(world: World): Promise<void>;

@@ -26,6 +26,11 @@ export interface Truth {
   /** As `reporter_node` has it. */
   readonly name: string;
   readonly made: number;
+  /**
+   * Interim reports that its sidecars sent: of connections that were open when a sidecar started. They have flow numbers, so
+   * losses may count them too.
+   */
+  readonly interims: number;
 }
 
 const WRONG_MAX = 20;
@@ -35,6 +40,9 @@ export class Judge {
   readonly #flows = new Map<string, number>();
   readonly #numbers = new Set<string>();
   readonly #found = new Map<number, number>();
+  readonly #interims = new Map<number, number>();
+  /** Of flows that had interim reports: bytes both ways so far. */
+  readonly #bytes = new Map<string, [out: number, back: number]>();
   readonly #wrong: string[] = [];
   #looked = 0;
   #doubled = 0;
@@ -55,7 +63,8 @@ export class Judge {
       const losses = sum(told.filter(({ node }) => node === truth.name));
       made += ends;
       lost += Math.max(0, missing - losses);
-      toldTwice += Math.max(0, losses - missing);
+      const interimsLost = Math.max(0, truth.interims - (this.#interims.get(truth.node) ?? 0));
+      toldTwice += Math.max(0, losses - missing - interimsLost);
     }
     const unexplained = sum(told.filter(({ reason }) => !mayLose.has(reason)));
     const wrong = [...this.#wrong, ...this.#ledgerFindings()].slice(0, WRONG_MAX);
@@ -69,17 +78,24 @@ export class Judge {
     const numbered = `${row.ring} ${row.number}`;
     const isRepeat = this.#numbers.has(numbered);
     this.#numbers.add(numbered);
+    const flow = `${row.srcAddr} ${row.reporter}`;
+    if (connection !== null && row.report === 'interim' && row.connections === 0) {
+      if (isRepeat) this.#doubled++;
+      else this.#interims.set(connection.node, (this.#interims.get(connection.node) ?? 0) + 1);
+      // Of a connection of milliseconds there is one at most, and it comes before the final row.
+      return void this.#bytes.set(flow, [row.bytesToDst, row.bytesToSrc]);
+    }
     if (connection === null || row.report !== 'final' || row.connections !== 1) {
       if (isRepeat) this.#doubled++;
       return this.#mind(`no row of the traffic: ${what}`);
     }
-    const flow = `${row.srcAddr} ${row.reporter}`;
     const times = (this.#flows.get(flow) ?? 0) + 1;
     this.#flows.set(flow, times);
     if (times > 1 || isRepeat) this.#doubled++;
     if (times === 1) this.#found.set(connection.node, (this.#found.get(connection.node) ?? 0) + 1);
     const { index } = connection;
-    if (row.bytesToDst !== bytesOut(index) || row.bytesToSrc !== bytesBack(index)) {
+    const [out, back] = this.#bytes.get(flow) ?? [0, 0];
+    if (out + row.bytesToDst !== bytesOut(index) || back + row.bytesToSrc !== bytesBack(index)) {
       this.#mind(`bytes ${row.bytesToDst} and ${row.bytesToSrc}: ${what}`);
     }
   }

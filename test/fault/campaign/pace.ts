@@ -55,6 +55,7 @@ export function paceEdits(epochMs: number): readonly SourceEdit[] {
     constant('sink/store/s3.ts', 'TIMEOUT_MS', '30_000', ANSWER_MS),
     constant('sink/patience.ts', 'PAUSE_MS_MAX', '10_000', 800),
     constant('sidecar/sender.ts', 'PAUSE_MS_MAX', '10_000', 800),
+    constant('sidecar/idle-total.ts', 'IDLE_MS', '60_000', 2000),
     constant('sidecar/home-partition.ts', 'LOOK_MS', '30_000', 2000),
     constant('enricher/retry.ts', 'PAUSE_MS_MAX', '5000', 800),
     { file: 'sink/roll.ts', fragment: '= 10 * 60_000;', replacement: '= 2000;' },

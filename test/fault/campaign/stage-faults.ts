@@ -122,6 +122,7 @@ const join = (kind: 'enricher' | 'sink', weight: number): Fault => ({
 /** Partitions are added while a batch stands in a plan, then its sidecar is killed. */
 const addPartitions: Fault = {
   name: 'partitions added with an unacknowledged batch',
+  endsStream: true,
   weight: 2,
   run: (world) =>
     withOne(world, 'sidecar', async (child) => {
@@ -140,6 +141,7 @@ const addPartitions: Fault = {
 
 const replaceRing: Fault = {
   name: 'the ring is given up for a new one',
+  endsStream: true,
   weight: 2,
   run: (world) =>
     withOne(world, 'sidecar', async (child) => {
@@ -158,6 +160,7 @@ const replaceRing: Fault = {
 /** kill -9 in the middle of a clean end: what it had not delivered stays pinned, and the next one ends that ring. */
 const killWhileStopping: Fault = {
   name: 'kill sidecar while it stops',
+  endsStream: true,
   weight: 3,
   run: (world) =>
     withOne(world, 'sidecar', async (child) => {

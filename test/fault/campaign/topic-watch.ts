@@ -8,6 +8,8 @@ import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { WeirError } from '../../../contract/errors.ts';
 import { decodeEnrichedBatch } from '../../../schemas/generated/flows-enriched-v1.ts';
+import { decodeRawBatch } from '../../../schemas/generated/flows-raw-v1.ts';
+import { Report } from '../../../schemas/generated/common.ts';
 import { type KafkaLog, openKafkaLog } from '../../../transport/kafka/kafka-log.ts';
 import { HEADER, type Message, type Offset, type ReadResult } from '../../../transport/log.ts';
 import { GroupReader } from './group-reader.ts';
@@ -57,6 +59,9 @@ export class TopicWatch {
   constructor(world: World) {
     this.#world = world;
   }
+
+  /** Interim reports by node, each once. */
+  readonly interims: Map<string, number> = new Map();
 
   get read(): number {
     return this.#readers.reduce((sum, { messages }) => sum + messages, 0);
@@ -152,7 +157,17 @@ export class TopicWatch {
     if (headers[HEADER.ring] === undefined) return;
     const [seq, first, next] = [HEADER.seq, HEADER.first, HEADER.next].map((name) => Number(headers[name]));
     const range = { seq: seq!, first: first!, next: next!, bytes: digest(value) };
-    this.#follow(`${RAW}/${partition}/${headers[HEADER.ring]}`, `raw offset ${offset}`, range, true);
+    const key = `${RAW}/${partition}/${headers[HEADER.ring]}`;
+    if (this.#sequences.get(key)?.seen.has(seq!) !== true) this.#countInterims(value);
+    this.#follow(key, `raw offset ${offset}`, range, true);
+  }
+
+  #countInterims(value: Uint8Array): void {
+    const { node, flows } = decodeRawBatch(value);
+    const count = flows.report
+      .subarray(0, flows.length)
+      .reduce((sum, each) => sum + (each === Report.interim ? 1 : 0), 0);
+    if (count > 0) this.interims.set(node, (this.interims.get(node) ?? 0) + count);
   }
 
   #enriched(partition: number, { value, offset }: Message): void {
