@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Report } from '../../schemas/generated/common.ts';
 import type { RawBatch } from '../../schemas/generated/flows-raw-v1.ts';
+import { openBpfSource } from '../../sidecar/flow-source-bpf.ts';
 import { startWeir } from '../e2e/weir-command.ts';
 import { foldRaw } from '../fixtures/raw-stream.ts';
 import { ended, killed, Scene, Stage } from './sidecar-scene.ts';
@@ -127,4 +128,35 @@ test('--replace delivers the old stream with its total and begins a new one; --d
   assert.ok(!existsSync(scene.pin));
   const again = await startWeir(scene.args('--detach')).ended;
   assert.match(again.stdout, /nothing of Weir is pinned/);
+});
+
+test('killed in a clean stop, after the programs were detached: the next one brings the rest with its total, and begins anew', async () => {
+  const scene = new Scene(stage, 'ended');
+  await scene.begin();
+  const first = await scene.start();
+  await connect(7551, 10);
+  await killed(first);
+  await connect(7552, 10); // in the ring
+  const { fleet } = stage;
+  const dying = openBpfSource({ cgroupPath: fleet.cgroupPath, ringBytes: 65_536, pinPath: scene.pin });
+  await dying.start();
+  await dying.detach();
+  await dying.pinned?.leave();
+  await connect(7553, 10); // nobody records it
+  const second = await scene.start();
+  await connect(7554, 10);
+  await sleep(300);
+  await ended(second);
+
+  const folded = foldRaw(await scene.messages());
+  assert.deepEqual([folded.missing, folded.lost], [0, {}]);
+  assert.deepEqual([...folded.next.values()], [40, 20]);
+  const totals = folded.batches.filter(({ first: from, next }) => from === next).map(({ ring }) => ring);
+  assert.equal(new Set(totals).size, 2, 'both streams say their total');
+  const ports = new Set(rowsOf(folded.batches).flatMap((row) => row.ports));
+  assert.deepEqual(
+    [7551, 7552, 7553, 7554].map((port) => ports.has(port)),
+    [true, true, false, true],
+  );
+  assert.doesNotMatch(second.log(), /a hook is missing/);
 });
