@@ -66,7 +66,17 @@ async function again(
 ): Promise<{ counts: ReplayCounts; bytes: Uint8Array[] }> {
   const bytes: Uint8Array[] = [];
   const counts = await replayPartition({
-    ...{ log: broker.client(), ...TOPICS, partition: 0, from, to, at, geo: null, externalAddresses: 'keep', clockSkewMs: 0 },
+    ...{
+      log: broker.client(),
+      ...TOPICS,
+      partition: 0,
+      from,
+      to,
+      at,
+      geo: null,
+      externalAddresses: 'keep',
+      clockSkewMs: 0,
+    },
     signal: new AbortController().signal,
     onBatch: async (batch) => void bytes.push(batch),
   });
