@@ -20,16 +20,25 @@ const ENOBUFS = 105;
 /** Parts of a list: more than this is no list any more, but a kernel that adds faster than is read. */
 const LIST_PARTS_MAX = 65_536;
 
-/** There once connection tracking is in the kernel. */
-const COUNT_FILE = '/proc/sys/net/netfilter/nf_conntrack_count';
-/** Tables of the older iptables, which nf_tables does not list. */
-const OLD_TABLES = ['/proc/net/ip_tables_names', '/proc/net/ip6_tables_names'] as const;
+/** What this process's namespace says of itself. */
+export interface NamespaceFiles {
+  /** There once connection tracking is in the kernel. */
+  readonly tracked: string;
+  /** Tables of the older iptables, which nf_tables does not list. */
+  readonly oldTables: readonly string[];
+}
+
+const FILES: NamespaceFiles = {
+  tracked: '/proc/sys/net/netfilter/nf_conntrack_count',
+  oldTables: ['/proc/net/ip_tables_names', '/proc/net/ip6_tables_names'],
+};
 
 export interface KernelFeedOptions {
   readonly addon: ConntrackAddon;
   readonly logger: Logger;
   readonly meter: Meter;
   readonly nowMs: () => number;
+  readonly files?: NamespaceFiles;
 }
 
 export class KernelFeed implements TranslationFeed {
@@ -92,8 +101,9 @@ export class KernelFeed implements TranslationFeed {
   }
 
   #translates(): boolean {
-    if (!existsSync(COUNT_FILE)) return false;
-    return this.#options.addon.conntrackNatChains() || OLD_TABLES.some((file) => namesNat(file));
+    const { addon, files = FILES } = this.#options;
+    if (!existsSync(files.tracked)) return false;
+    return addon.conntrackNatChains() || files.oldTables.some((file) => namesNat(file));
   }
 
   /** All that is there, before any event is applied: one that ends during the list ends after it here, too. */

@@ -175,12 +175,12 @@ const damage = fc.array(
 );
 
 test('the messages of a datagram are read as they are', () => {
-  const { conntrackParse } = loadConntrack();
+  const addon = loadConntrack();
   fc.assert(
     fc.property(fc.array(connection, { minLength: 1, maxLength: 5 }), (connections) => {
       const bytes = Buffer.concat(connections.map((one) => conntrackMessage(one)));
       const into = new Uint8Array(CONNTRACK_RECORD.bytes * 8);
-      const parsed = conntrackParse(new Uint8Array(bytes), into);
+      const parsed = addon.conntrackParse(new Uint8Array(bytes), into);
       assert.deepEqual(parsed, { records: connections.length, malformed: 0, error: 0, done: false });
       assert.deepEqual(
         new Int32Array(into.buffer, 0, CONNTRACK_RECORD.words * connections.length),
@@ -192,18 +192,18 @@ test('the messages of a datagram are read as they are', () => {
 });
 
 test('what is no TCP or not translated is left out', () => {
-  const { conntrackParse } = loadConntrack();
+  const addon = loadConntrack();
   const into = new Uint8Array(CONNTRACK_RECORD.bytes * 8);
   const src: Endpoint = ['10.0.0.1', 1];
   const dst: Endpoint = ['10.0.0.2', 2];
   const plain = conntrackMessage({ kind: 'new', id: 1, src, dst, backend: dst });
   const udp = conntrackMessage({ kind: 'new', id: 1, src, dst, backend: ['10.0.0.3', 3] }, 17);
-  const parsed = conntrackParse(new Uint8Array(Buffer.concat([plain, udp])), into);
+  const parsed = addon.conntrackParse(new Uint8Array(Buffer.concat([plain, udp])), into);
   assert.deepEqual(parsed, { records: 0, malformed: 0, error: 0, done: false });
 });
 
 test('damaged messages neither crash nor write past the room, and what cannot be is counted', () => {
-  const { conntrackParse } = loadConntrack();
+  const addon = loadConntrack();
   fc.assert(
     fc.property(
       fc.array(connection, { minLength: 1, maxLength: 5 }),
@@ -220,7 +220,7 @@ test('damaged messages neither crash nor write past the room, and what cannot be
         const guard = 0xa5;
         const into = new Uint8Array(CONNTRACK_RECORD.bytes * (room + 3)).fill(guard);
         const part = into.subarray(0, CONNTRACK_RECORD.bytes * (room + 1));
-        const { records, malformed } = conntrackParse(new Uint8Array(bytes), part);
+        const { records, malformed } = addon.conntrackParse(new Uint8Array(bytes), part);
         assert.ok(records <= room + 1 && records >= 0 && malformed >= 0);
         assert.ok(into.subarray(CONNTRACK_RECORD.bytes * records).every((byte) => byte === guard));
       },
@@ -230,10 +230,10 @@ test('damaged messages neither crash nor write past the room, and what cannot be
 });
 
 test('bytes that are no messages at all give nothing', () => {
-  const { conntrackParse } = loadConntrack();
+  const addon = loadConntrack();
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 1, maxLength: 400 }), (bytes) => {
-      const parsed = conntrackParse(bytes, new Uint8Array(CONNTRACK_RECORD.bytes * 4));
+      const parsed = addon.conntrackParse(bytes, new Uint8Array(CONNTRACK_RECORD.bytes * 4));
       assert.ok(parsed.records <= 4);
     }),
     { numRuns: 3000 },
