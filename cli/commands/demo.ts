@@ -27,7 +27,8 @@ FLAGS
   --for DURATION  how long the traffic goes on, 10s to 5m (default 20s)
   --data DIR      the data folder (default weir-data)
   --seed N        of the traffic's plan: the same number makes the same plan (default 1)
-  --kill STAGE    what is killed with -9 and started again: sink (default), sidecar, none
+  --kill STAGE    what is killed with -9 and started again: sink (default), sidecar (its ring is pinned in a mount
+                  namespace of the demo's own: the next one goes on with it), none
   --record FILE   write a recording of the fleet with its truth, for machines without eBPF
 
 EXIT STATUS

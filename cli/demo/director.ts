@@ -79,8 +79,7 @@ async function play(options: DemoOptions, fleet: Fleet, truthFile: string): Prom
   board.event(`${WORKLOADS.length} workloads in ${namespaces} network namespaces: two nodes, and the world outside`);
   const pins = options.kill === 'sidecar' ? await openPinSpace(join(folder.path, 'demo', `${fleet.id}-bpffs`)) : null;
   const space = pins !== null && 'through' in pins ? pins : null;
-  if (pins !== null && 'why' in pins)
-    board.event(`no bpffs in a mount namespace here, the ring dies with: ${pins.why}`);
+  if (pins !== null && 'why' in pins) board.event(`not pinned, so a killed sidecar takes its ring along: ${pins.why}`);
   const stages = await startDemoStages(config, folder, fleet, log, space);
   let recording: FleetRecording | null = null;
   try {
