@@ -197,7 +197,9 @@ function crown(history: HistoryTables, entry: number): void {
   const fromUs = claims.fromUs(newest);
   const workload = claims.workload(newest);
   const meta = claims.meta(newest);
-  if (count > 1 && claims.reachUs(block, count - 1) >= fromUs) return entries.setHead(entry, -1, 0, 0);
+  // An older claim by another clock is possible a little longer.
+  const olderUs = count > 1 ? claims.reachUs(block, count - 1) + history.clockSkewUs : Number.NEGATIVE_INFINITY;
+  if (olderUs >= fromUs) return entries.setHead(entry, -1, 0, 0);
   entries.setHead(entry, workload, meta, fromUs);
   if (count > 1) return;
   const sizeClass = entries.sizeClass(entry);

@@ -4,7 +4,7 @@ import { Joiner } from '../../../../enricher/join.ts';
 import { OwnershipHistory } from '../../../../enricher/ownership/history.ts';
 import { Level, OwnerAt } from '../../../../enricher/ownership/owner.ts';
 import { OwnerFinder } from '../../../../enricher/ownership/owner-at.ts';
-import { ReporterKind } from '../../../../schemas/generated/common.ts';
+import { Method, ReporterKind } from '../../../../schemas/generated/common.ts';
 import { ownership, rawBatch, type TestOwnership, words, workload } from '../../../fixtures/enricher-messages.ts';
 
 const S = 1_000_000;
@@ -65,6 +65,18 @@ test('the reporter’s own flows are timed by its clock: nothing is less certain
 test('since is told as its reporter told it', () => {
   const history = historyOf(1000, handOver());
   assert.deepEqual([ask(history, 15).sinceUs, ask(history, 30).sinceUs], [10 * S, 24 * S]);
+});
+
+test('what another clock holds possible until a little later is not forgotten where the own reporter’s claim begins', () => {
+  const other = { addr: ADDR, who: a, from: 10 * S, to: 20 * S, latest: 23.5 * S };
+  const own = { addr: ADDR, who: b, from: 24 * S, method: Method.node };
+  const history = historyOf(
+    1000,
+    { seq: 0, kind: 'full', asOf: 40 * S, reporter: 'n2', claims: [other] },
+    { seq: 0, kind: 'full', asOf: 40 * S, reporter: 'n1', claims: [own] },
+  );
+  history.ownReporter = history.reporters.sidecarOf('c', 'net', 'n1');
+  assert.deepEqual(levels(history, 24.2, 24.6), ['contested', 'certain b']);
 });
 
 test('who sees all of a cluster names an owner within what it holds possible; a sidecar does not', () => {
