@@ -10,6 +10,9 @@ import { messagesOf } from './log-messages.ts';
 
 /** The sink leaves a stream where it is at a jump of more: such a number is forged (sink/tiling.ts). */
 const JUMP_FLOWS_MAX = 2 ** 40;
+/** And the enricher takes no range from headers that say more, or name no stream (enricher/source.ts). */
+const RANGE_FLOWS_MAX = 2 ** 32;
+const RING_BYTES_MAX = 256;
 
 export interface RawTopic {
   readonly topic: string;
@@ -90,9 +93,10 @@ function look(
   lake: LakeSide,
   told: Map<string, Told>,
 ) {
-  const ring = headers[HEADER.ring];
+  const ring = headers[HEADER.ring] ?? '';
   const [first, next] = [numberOf(headers, HEADER.first), numberOf(headers, HEADER.next)];
-  if (ring === undefined || first === null || next === null || next < first) return;
+  if (ring === '' || ring.length > RING_BYTES_MAX || numberOf(headers, HEADER.seq) === null) return;
+  if (first === null || next === null || next < first || next - first > RANGE_FLOWS_MAX) return;
   const stream = told.get(ring) ?? { next: 0, missing: null };
   const held = lake.end.streams.get(ring)?.next ?? 0;
   if (next - Math.max(stream.next, held) > JUMP_FLOWS_MAX) return;

@@ -108,7 +108,7 @@ describe('a lake that the sink wrote', () => {
     await send(TOPICS.ownership, ownership(2, OwnershipKind.delta));
     await store(whole);
     // The raw log is ahead of it all.
-    const headers = { [HEADER.ring]: 'r1', [HEADER.first]: '200', [HEADER.next]: '207' };
+    const headers = { [HEADER.ring]: 'r1', [HEADER.seq]: '3', [HEADER.first]: '200', [HEADER.next]: '207' };
     await send(TOPICS.raw, Uint8Array.of(0), headers);
   });
   after(() => rm(whole, { recursive: true, force: true }));
@@ -277,7 +277,8 @@ describe('a lake that the sink wrote', () => {
       for (const [topic, was] of kept) Object.assign(broker.partition(topic, 0), was);
     });
     const sendRaw = (ring: string, first: number, next: number): Promise<unknown> => {
-      const headers = { [HEADER.ring]: ring, [HEADER.first]: String(first), [HEADER.next]: String(next) };
+      const range = { [HEADER.first]: String(first), [HEADER.next]: String(next) };
+      const headers = { [HEADER.ring]: ring, [HEADER.seq]: '0', ...range };
       return send(TOPICS.raw, Uint8Array.of(0), headers);
     };
 
@@ -306,9 +307,10 @@ describe('a lake that the sink wrote', () => {
       await send(TOPICS.enriched, batch({ ring: 'r1', first: 200, next: 207 }));
       await sendRaw('r1', 0, 100);
       await sendRaw('r2', 0, 2 ** 50);
+      await sendRaw('r2', 2 ** 41, 2 ** 41 + 10);
       await send(TOPICS.raw, Uint8Array.of(0));
       await sendRaw('r2', 10, 20);
-      await log.commit(group, TOPICS.raw, 0, 5 as Offset);
+      await log.commit(group, TOPICS.raw, 0, 6 as Offset);
       assert.deepEqual((await verify()).findings, []);
     });
 
