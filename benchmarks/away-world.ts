@@ -1,4 +1,7 @@
-/** What the soak of a stage whose downstream is away needs: Kafka, S3 and proxies before both, a steady input, and the raw and enriched topics read back. */
+/**
+ * What the soak of a stage whose downstream is away needs: Kafka and S3 behind proxies, a steady input, and both topics of
+ * flows read back.
+ */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
