@@ -31,11 +31,15 @@ import {
 const CACHE_ENTRIES = 4096;
 /** facts section 0: J1 (decode and join) less decode is 214 to 330 ns a flow; section 2: 16-byte keys, Zipf and uniform. */
 const JOIN_GOAL: Goal = { atMost: 2 * 330, from: 'twice facts/hotpath.md section 0, J1 less its decoding' };
+/** That was measured with so many. */
+const JOIN_GOAL_ADDRESSES = 100_000;
 const LOOK_UP_NS: Readonly<Record<string, number>> = {
   '10000 zipf': 20,
   '10000 uniform': 22,
   '100000 zipf': 60,
   '100000 uniform': 74,
+  '1000000 zipf': 96,
+  '1000000 uniform': 135,
 };
 
 export const benchmark: Benchmark = {
@@ -47,7 +51,7 @@ export const benchmark: Benchmark = {
 async function run(size: Size): Promise<Outcome> {
   const worlds: readonly FleetOptions[] =
     size === 'full'
-      ? [10_000, 100_000].flatMap((addresses) => [
+      ? [10_000, 100_000, 1_000_000].flatMap((addresses) => [
           { addresses, skew: 'zipf' } as const,
           { addresses, skew: 'uniform' } as const,
         ])
@@ -67,7 +71,7 @@ async function inWorld(size: Size, options: FleetOptions, hash: Hash): Promise<F
   const name = `${options.addresses} addresses, ${options.skew}`;
   return [
     ...(await lookUps(size, name, history, messages, fleet, batches, hash)),
-    ...(await joins(size, name, history, batches, hash)),
+    ...(await joins(size, name, history, options.addresses, batches, hash)),
   ];
 }
 
@@ -210,6 +214,7 @@ async function joins(
   size: Size,
   name: string,
   history: OwnershipHistory,
+  addresses: number,
   batches: readonly RawBatch[],
   hash: Hash,
 ): Promise<Figure[]> {
@@ -242,5 +247,6 @@ async function joins(
       },
     },
   ])) as [Timing];
-  return [cost(`${name}: join of both ends, batches of ${batches[0]!.flows.length}`, 'flow', timing, JOIN_GOAL)];
+  const goal = addresses > JOIN_GOAL_ADDRESSES ? undefined : JOIN_GOAL;
+  return [cost(`${name}: join of both ends, batches of ${batches[0]!.flows.length}`, 'flow', timing, goal)];
 }
