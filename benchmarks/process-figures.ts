@@ -12,6 +12,8 @@ export function cpuUsOf(pid: number): number {
 export interface Resident {
   /** All of it, MB of 10^6 bytes. */
   readonly rssMb: number;
+  /** Files' pages that others map too counted in part, MB. */
+  readonly pssMb: number;
   /** What nobody shares, MB. */
   readonly privateMb: number;
   /** What is no file's: heap, stacks, buffers. MB. */
@@ -21,5 +23,10 @@ export interface Resident {
 export function residentOf(pid: number): Resident {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
   const mb = (name: string): number => (Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]) * 1024) / 1e6;
-  return { rssMb: mb('Rss'), privateMb: mb('Private_Dirty') + mb('Private_Clean'), anonymousMb: mb('Anonymous') };
+  return {
+    rssMb: mb('Rss'),
+    pssMb: mb('Pss'),
+    privateMb: mb('Private_Dirty') + mb('Private_Clean'),
+    anonymousMb: mb('Anonymous'),
+  };
 }

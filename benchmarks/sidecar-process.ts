@@ -1,4 +1,4 @@
-/** `weir sidecar` as it is installed: bin/weir in a process of its own, over an embedded log in a folder of its own. */
+/** `weir sidecar` as it is installed: bin/weir in a process of its own. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
@@ -8,6 +8,8 @@ import { LOG_FILE } from '../cli/reading.ts';
 import { topicSpecs } from '../cli/topics.ts';
 import { compileConfig } from '../contract/config.ts';
 import { openEmbeddedLog } from '../transport/embedded/embedded-log.ts';
+import { openKafkaLog } from '../transport/kafka/kafka-log.ts';
+import type { Log } from '../transport/log.ts';
 import { ROOT } from './harness.ts';
 
 const START_MS = 20_000;
@@ -19,13 +21,23 @@ export interface SidecarProcess {
   stop(): Promise<void>;
 }
 
-/** A data folder with its topics. */
-export async function makeDataFolder(folder: string): Promise<string> {
-  mkdirSync(join(folder, 'log'), { recursive: true });
-  const log = await openEmbeddedLog({ path: join(folder, 'log', LOG_FILE) });
+/** An embedded log with its topics, in a folder made for it: the flags of a sidecar that writes to it. */
+export async function embeddedTransport(folder: string): Promise<readonly string[]> {
+  mkdirSync(folder, { recursive: true });
+  const log = await openEmbeddedLog({ path: join(folder, LOG_FILE) });
+  await makeTopics(log);
+  return ['--transport-path', folder];
+}
+
+/** The same of a Kafka cluster without any. */
+export async function kafkaTransport(brokers: readonly string[]): Promise<readonly string[]> {
+  await makeTopics(await openKafkaLog({ brokers }));
+  return ['--transport-kind', 'kafka', '--transport-brokers', brokers.join(',')];
+}
+
+async function makeTopics(log: Log): Promise<void> {
   await log.ensureTopics(topicSpecs(compileConfig([])));
   await log.close();
-  return folder;
 }
 
 /** What npm publishes, laid out in a folder: dist/ of this tree beside bin/, with the addon that is built. Its bin/weir. */
@@ -39,18 +51,21 @@ export function publishedWeir(folder: string): string {
   return join(folder, 'bin', 'weir');
 }
 
+/** `transport`: its flags. */
 export async function startSidecarProcess(
-  transportPath: string,
+  transport: readonly string[],
   cgroup: string,
   weir: string = join(ROOT, 'bin', 'weir'),
 ): Promise<SidecarProcess> {
   const flags = [
-    '--transport-path',
-    transportPath,
+    ...transport,
     '--sidecar-cgroup',
     cgroup,
     '--metrics-listen',
     '127.0.0.1:0',
+    // One sidecar runs on a node: a name of its own, whatever else runs on this machine.
+    '--sidecar-node',
+    `bench-${process.pid}`,
     '--sidecar-pin',
     'off',
     '--log-level',

@@ -30,7 +30,7 @@ EXAMPLES
 };
 
 const TRIM_AFTER_MS = 2000;
-const TRIM_EVERY_MS = 60_000;
+const TRIM_EVERY_MS = 10_000;
 
 async function run(invocation: Invocation): Promise<Status> {
   const { flags, config } = invocation;
@@ -59,7 +59,7 @@ async function run(invocation: Invocation): Promise<Status> {
   }
 }
 
-/** Starting takes a third of the program's text and much memory of malloc, once: given back, and so once a minute. */
+/** Starting, and compiling later on, take a third of the program's text and memory of malloc for once: given back. */
 function trimNowAndThen(addon: Pick<CaptureAddon, 'trim'>): void {
   setTimeout(() => addon.trim(), TRIM_AFTER_MS).unref();
   setInterval(() => addon.trim(), TRIM_EVERY_MS).unref();
