@@ -161,15 +161,15 @@ async function enrich(parts: StageParts): Promise<void> {
 /** `flows`: not all of them are in the enriched topic yet. */
 async function sink(parts: StageParts, lake: string, flows = 0): Promise<void> {
   const { log, clock, config, meter } = parts;
-  const { stage, close } = await startSinkFrom(parts, lake);
+  const running = await startSinkFrom(parts, lake);
   const enriched = topicName(config, 'enriched');
   for (let waitedMs = 0; meter.total('weir_enricher_flows_out_total') < flows; waitedMs += 50) {
     assert.ok(waitedMs < WAIT_MS, 'everything is enriched');
     await clock.sleep(50);
   }
   assert.ok(await awaitCommitted(log, clock, sinkGroup(config), enriched, WAIT_MS), 'everything is stored');
-  await stage.stop();
-  await close?.();
+  await running.stage.stop();
+  await running.close?.();
 }
 
 /** Every flow once, and as many bytes as the raw topic has, by a reader that shares no code with the writer. */

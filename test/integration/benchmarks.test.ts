@@ -21,7 +21,8 @@ for (const benchmark of BENCHMARKS) {
 }
 
 test('the page has every figure, with its goal and whether it is met', () => {
-  const page = benchmarkPage(environment('0.0'), reports);
+  const names = BENCHMARKS.map(({ name }) => name);
+  const page = benchmarkPage(environment('0.0'), reports, names, '');
   for (const { name, figures } of reports) {
     assert.ok(page.includes(`## ${name}\n`));
     for (const { what } of figures) assert.ok(page.includes(`| ${what} |`), what);
@@ -31,7 +32,8 @@ test('the page has every figure, with its goal and whether it is met', () => {
     { what: 'slow', value: 3, unit: 'x', goal },
     { what: 'fast', value: 2, unit: 'x', goal },
   ];
-  const judged = benchmarkPage(environment('0.0'), [{ ...reports[0]!, figures }]);
+  const judged = benchmarkPage(environment('0.0'), [{ ...reports[0]!, figures }], names, page);
+  for (const { name } of reports) assert.ok(judged.includes(`## ${name}\n`), 'sections of others stay');
   assert.match(judged, /\| slow \| 3\.00 \| x \| {2}\| at most 2\.00 \(the test\) \| \*\*missed\*\* \|/);
   assert.match(judged, /\| fast .*\| met \|/);
   assert.deepEqual(
