@@ -40,7 +40,7 @@ const COUNT_BITS = 13;
 const COUNT_MASK = (1 << COUNT_BITS) - 1;
 const SIZE_SHIFT = 2 * COUNT_BITS;
 
-/** The largest number of entries: 4 M addresses and ports are some 600 MB with their claims. New keys beyond are refused. */
+/** The largest number of entries: 4 M addresses and ports are some 300 to 500 MB with their claims. New keys beyond are refused. */
 export const ENTRIES_MAX: number = 1 << 22;
 
 /** Port and prefix length in one word. */
