@@ -232,6 +232,9 @@ class Campaign {
     const { status, output } = isAsked ? await this.#world.weir(['verify']) : { status: 0, output: '' };
     if (status !== 0) this.#findings.push(`${when}: weir verify says ${status}: ${output.slice(-1500)}`);
     for (const { name, ended } of this.#world.children) {
+      const crashed = ended.find((end) => /Node\.js v\d/.test(end));
+      // A planted bug breaks a rule, not the program: a crash would hide whether the campaign sees it.
+      if (crashed !== undefined && this.#options.plant !== null) throw new Error(`${name} crashed of the planted bug`);
       const strange = ended.filter((end) => !EXPECTED_ENDS.test(end));
       ended.length = 0;
       this.#findings.push(...strange.map((end) => `${when}: ${name} ended by itself, ${end}`));

@@ -45,9 +45,13 @@ function planted(name: string): Plant {
   return plant;
 }
 
+/** By what the lake or the topics hold: that a stage ended by itself is no proof. */
+const isRed = ({ findings }: CampaignResult): boolean => findings.some((finding) => !/ended by itself/.test(finding));
+
 /** What gave it away first. */
-function colourOf({ findings, rounds, doubled, lost, toldTwice, unexplained }: CampaignResult): string {
-  if (findings.length === 0) return `GREEN after ${rounds} rounds`;
+function colourOf(result: CampaignResult): string {
+  const { findings, rounds, doubled, lost, toldTwice, unexplained } = result;
+  if (!isRed(result)) return `GREEN after ${rounds} rounds`;
   const by = `${doubled} doubled, ${lost} lost, ${toldTwice} told twice, ${unexplained} lost without a reason`;
   return `red in round ${rounds}: ${by}; ${findings.length} findings`;
 }
@@ -63,8 +67,8 @@ async function plantThem(plants: readonly Plant[]): Promise<boolean> {
     say(`${plant.name.padEnd(26)} ${colourOf(result)} (${result.seconds} s)`);
   }
   for (const result of results) print(`${String(result.plant).padEnd(26)} ${colourOf(result)} (${result.seconds} s)`);
-  const found = results.filter(({ findings }) => findings.length > 0).map(({ plant }) => plant);
-  const missed = results.filter(({ findings }) => findings.length === 0).map(({ plant }) => plant);
+  const found = results.filter(isRed).map(({ plant }) => plant);
+  const missed = results.filter((result) => !isRed(result)).map(({ plant }) => plant);
   print(JSON.stringify({ seed: options.seed, planted: results.length, found: found.length, missed }));
   return missed.length === 0;
 }

@@ -206,7 +206,7 @@ export const PLANTS: readonly Plant[] = [
         fragment: 'const count = this.#requestLength();',
         replacement:
           'const count = this.#queue.length;\n' +
-          '      const sent = await Promise.all(this.#queue.slice(0, count).map((each) => this.#send(partition, [each])));\n' +
+          '      const sent = await Promise.all(this.#queue.slice(0, count).map((each) => this.#send(this.#partition, [each])));\n' +
           '      if (sent.every(Boolean)) { this.#queue.splice(0, count); this.#options.acknowledged(count); }\n' +
           '      if (sent.length > 0) continue;',
       },

@@ -147,6 +147,7 @@ const retention = (topic: string, reader: 'enricher' | 'sink', weight: number): 
       // What is left begins in the next hour; what they hold is of the hour before.
       await pause(untilEdge() + 200);
       await world.topics.expire(topic);
+      if (topic === RAW) world.rawExpired++;
       world.tally.add('retention', topic === RAW ? 'raw topic' : 'enriched topic');
       await pause(between(world, 300, 800));
       for (const child of readers.slice(1)) child.thaw();

@@ -40,6 +40,8 @@ interface Sequence {
   readonly seen: Map<number, Range>;
   /** Null: there was a hole that retention or a new topic explains. */
   last: Range | null;
+  /** Holes that retention of the raw topic explains: one a time. */
+  holes: number;
 }
 
 export class TopicWatch {
@@ -180,7 +182,11 @@ export class TopicWatch {
   }
 
   #follow(key: string, what: string, range: Range, tiles: boolean): void {
-    const sequence = this.#sequences.get(key) ?? { seen: new Map<number, Range>(), last: null };
+    const sequence = this.#sequences.get(key) ?? {
+      seen: new Map<number, Range>(),
+      last: null,
+      holes: this.#world.rawExpired,
+    };
     this.#sequences.set(key, sequence);
     const before = sequence.seen.get(range.seq);
     if (before !== undefined) {
@@ -191,7 +197,9 @@ export class TopicWatch {
       return this.#mind(`${key}, ${what}: ${range.seq} was ${was} and is ${is}`);
     }
     const { last } = sequence;
-    if (last !== null && (range.seq !== last.seq + 1 || (tiles && range.first !== last.next))) {
+    const isHole = last !== null && (range.seq !== last.seq + 1 || (tiles && range.first !== last.next));
+    if (isHole && !tiles && range.seq > last.seq && sequence.holes < this.#world.rawExpired) sequence.holes++;
+    else if (isHole) {
       const came = `${range.seq} from ${range.first}`;
       this.#mind(`${key}, ${what}: ${came} came after ${last.seq} up to ${last.next}`);
     }

@@ -66,6 +66,8 @@ export class World {
   readonly topics: TopicAdmin;
   readonly nodes: Node[] = [];
   readonly children: StageChild[] = [];
+  /** How often retention took raw messages that the enrichers may not have read. */
+  rawExpired = 0;
   /** Reasons of losses that faults so far explain. */
   readonly mayLose: Set<string> = new Set();
   readonly #env: Record<string, string>;
