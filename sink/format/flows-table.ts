@@ -128,6 +128,8 @@ export class FlowsTable {
   #flags = {} as Record<FlagField, Uint8Array>;
   #indexes = {} as Record<IndexField, Int32Array>;
   #nat = {} as Record<NatField, Int32Array>;
+  /** Rows with a translation; most files have none. */
+  #translated = 0;
   #srcAddr = new Int32Array(0);
   #dstAddr = new Int32Array(0);
   #source = new Int32Array(0);
@@ -215,6 +217,7 @@ export class FlowsTable {
   /** Forget all rows and dictionaries; the arrays stay for the next object. */
   clear(): void {
     this.rows = 0;
+    this.#translated = 0;
     this.#addresses.clear();
     for (const entities of [this.#workloads, this.#processes, this.#places, this.#services, this.#sources]) {
       entities.clear();
@@ -250,6 +253,7 @@ export class FlowsTable {
     for (let i = firstFrom(translations, from); i < translations.length && translations[i]!.row < to; i++) {
       const translation = translations[i]!;
       const out = at + translation.row - from;
+      this.#translated += 1;
       srcNatAddr[out] = address(translation.srcAddr);
       srcNatPort[out] = translation.srcPort;
       dstNatAddr[out] = address(translation.dstAddr);
@@ -290,6 +294,10 @@ export class FlowsTable {
   }
 
   #finishTranslations(columns: Record<string, ColumnData>): void {
+    for (const name of ['src_nat_addr', 'src_nat_port', 'dst_nat_addr', 'dst_nat_port', 'nat_source']) {
+      columns[name] = { kind: 'none' };
+    }
+    if (this.#translated === 0) return;
     for (const end of ['src', 'dst'] as const) {
       const address = this.#nat[`${end}NatAddr`];
       const used = markUsed(address, this.rows, this.#addresses.count);
