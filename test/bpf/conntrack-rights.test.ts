@@ -13,9 +13,9 @@ try {
   const chains = addon.conntrackNatChains();
   const handle = addon.conntrackOpen({ bufferBytes: 8 * 1024 * 1024 });
   const into = new Uint8Array(80 * 512);
-  console.log(JSON.stringify([chains, addon.conntrackDump(handle, into).records, addon.conntrackRead(handle, into)]));
+  process.stdout.write(JSON.stringify([chains, addon.conntrackDump(handle, into).records, addon.conntrackRead(handle, into)]));
 } catch (error) {
-  console.log(error.code + ' ' + error.errno);
+  process.stdout.write(error.code + ' ' + error.errno);
 }
 `;
 
