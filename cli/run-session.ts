@@ -12,6 +12,7 @@ import { startMetricsServer } from './metrics-server.ts';
 import { printLine, printNotice } from './output.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
 import { LOG_FILE, openLog } from './reading.ts';
+import type { RecordingSource } from './recording-source.ts';
 import { openMachine, refuseSpool, startSidecarFrom } from './sidecar-parts.ts';
 import { createMeter, type StageParts } from './stage-process.ts';
 import { formatCell } from './table.ts';
@@ -24,7 +25,7 @@ export interface RunPlan {
   /** End after so long; null: until the signal, or the recording's end. */
   readonly forMs: number | null;
   /** File to play; null: capture with eBPF. */
-  readonly recording: string | null;
+  readonly recording: RecordingSource | null;
 }
 
 /**

@@ -8,7 +8,8 @@ export const command: Command = {
   usage: `weir record: writes down what this machine's kernel and /proc tell, for weir run --source recording:FILE
 
 Connections with their addresses, counters, process names and cgroup paths; no payload. Needs what capture
-needs. The file must not exist. If this is killed, the file plays up to some 5 s before that.
+needs. The file must not exist. If this is killed, recording-part:FILE plays up to
+some 5 s before that.
 
 USAGE
   weir record FILE [--for 1m]

@@ -4,6 +4,7 @@ import { type Command, type Flags, type Invocation, type Status, textFlag, usage
 import { DEFAULT_DATA, findDataFolder, holdDataFolder, openDataFolder } from '../data-folder.ts';
 import { printLine, printNotice } from '../output.ts';
 import { LOG_FILE } from '../reading.ts';
+import { recordingSource } from '../recording-source.ts';
 import type { ReplayPlan } from '../replay-session.ts';
 
 export const command: Command = {
@@ -53,21 +54,21 @@ async function run(invocation: Invocation): Promise<Status> {
   if (intoText === null) throw usageError('--into is missing: the data folder whose lake gets the rows');
   const data = textFlag(invocation, 'data') ?? DEFAULT_DATA;
   const source = textFlag(invocation, 'source');
-  const recording = /^recording:(.+)$/s.exec(source ?? '')?.[1];
-  if (source !== null && recording === undefined)
-    throw usageError(`--source is "${source}"; allowed is recording:FILE`);
+  const recording = recordingSource(source ?? '');
+  if (source !== null && recording === null)
+    throw usageError(`--source is "${source}"; allowed is recording:FILE, or recording-part:FILE`);
   if (resolve(intoText) === resolve(data)) throw usageError('--into is the folder that is read; name another');
   const at = textFlag(invocation, 'at') ?? 'recorded';
   if (at !== 'recorded' && at !== 'latest') throw usageError(`--at is "${at}"; allowed are recorded and latest`);
   const from = whole(flags, 'from') ?? 0;
   const to = whole(flags, 'to') ?? Number.MAX_SAFE_INTEGER;
-  const folder = recording === undefined ? findDataFolder(data) : null;
+  const folder = recording === null ? findDataFolder(data) : null;
   const logFile = folder === null ? null : join(folder.log, LOG_FILE);
   const plan: ReplayPlan = { logFile, from, to, at, partition: whole(flags, 'partition') };
   const into = openDataFolder(intoText);
   const held = await holdDataFolder(into);
   try {
-    if (recording !== undefined) {
+    if (recording !== null) {
       const { runSession } = await import('../run-session.ts');
       return await runSession(into, invocation, { forMs: null, recording });
     }

@@ -1,5 +1,6 @@
 import { type Command, durationFlag, type Invocation, type Status, textFlag, usageError } from '../command.ts';
 import { DEFAULT_DATA, holdDataFolder, openDataFolder } from '../data-folder.ts';
+import { recordingSource } from '../recording-source.ts';
 
 export const command: Command = {
   usage: `weir run: all stages in one process, on a local log and lake
@@ -13,7 +14,8 @@ USAGE
 FLAGS
   --data DIR       the data folder (default weir-data): DIR/log and DIR/lake
   --for DURATION   end by itself after so long
-  --source SOURCE  ebpf (default), or recording:FILE (made by weir record)
+  --source SOURCE  ebpf (default), recording:FILE (made by weir record), or recording-part:FILE: what is
+                   whole of one whose recorder was killed
 
 Other defaults than the table's: lake.flushAge 2s, sidecar.ringBytes 16MiB, log.level warn, log.format text.
 
@@ -31,15 +33,15 @@ EXAMPLES
 async function run(invocation: Invocation): Promise<Status> {
   const forMs = durationFlag(invocation, 'for');
   const source = textFlag(invocation, 'source') ?? 'ebpf';
-  const recording = /^recording:(.+)$/s.exec(source)?.[1];
-  if (source !== 'ebpf' && recording === undefined) {
-    throw usageError(`--source is "${source}"; allowed is ebpf, or recording:FILE`);
+  const recording = recordingSource(source);
+  if (source !== 'ebpf' && recording === null) {
+    throw usageError(`--source is "${source}"; allowed is ebpf, recording:FILE, or recording-part:FILE`);
   }
   const folder = openDataFolder(textFlag(invocation, 'data') ?? DEFAULT_DATA);
   const held = await holdDataFolder(folder);
   try {
     const { runSession } = await import('../run-session.ts');
-    return await runSession(folder, invocation, { forMs, recording: recording ?? null });
+    return await runSession(folder, invocation, { forMs, recording });
   } finally {
     held.release();
   }

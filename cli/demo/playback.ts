@@ -32,7 +32,9 @@ export async function playDemo(options: PlaybackOptions): Promise<Truth> {
   const { config, folder, log, board, signal, recording = RECORDING } = options;
   const truth = readTruth(recording);
   const parts = { log, clock: systemClock, logger: createLogger(config), meter: createMeter(), config };
-  const pipeline = await startPipeline(parts, folder.lake, (of) => startPlayback(of, recording));
+  const pipeline = await startPipeline(parts, folder.lake, (of) =>
+    startPlayback(of, { file: recording, isPart: false }),
+  );
   board.event('the recorded fleet is played through the pipeline');
   const interrupted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   try {

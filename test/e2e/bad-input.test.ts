@@ -170,6 +170,8 @@ test('a recording that is cut, forged, empty or not there is refused at the byte
     expectError(await play(file, data), 'WEIR_SIDECAR_RECORDING_INVALID', 3, says);
   }
   expectError(await play(join(folder, 'none.weirrec'), data), 'WEIR_SIDECAR_RECORDING_INVALID', 3, /none\.weirrec/);
+  writeFileSync(file, broken['cut']!);
+  expectError(await play(file, data), 'WEIR_SIDECAR_RECORDING_INVALID', 3, /recording-part:/);
 });
 
 /** In a mount namespace of its own, where `script` has changed what the machine looks like. */
