@@ -4,10 +4,11 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
 import { WeirError } from '../../contract/errors.ts';
 import { openKafkaLog } from '../../transport/kafka/kafka-log.ts';
-import type { Log } from '../../transport/log.ts';
+import type { Log, Membership } from '../../transport/log.ts';
 import { message, offset, readCount, text, topicSpec } from '../integration/transport-contract.ts';
 import { API, FaultProxy } from '../servers/fault-proxy.ts';
 import { type KafkaCluster, startKafka } from '../servers/kafka.ts';
@@ -170,4 +171,46 @@ test('seeded faults on every connection: every acknowledged message once or more
   const found = await all(topic);
   // The first appearances are what was sent, in order.
   assert.deepEqual([...new Set(found)], sent);
+});
+
+test('a member that waits for a silent one longer than its own session goes on with its partitions', async () => {
+  const spec = topicSpec({ partitions: 2 });
+  await log.ensureTopics([spec]);
+  const group = `g.${spec.name}`;
+  const brokers = [`127.0.0.1:${proxy.port}`];
+  const open = (clientId: string, sessionMs: number): Promise<Log> =>
+    openKafkaLog({ brokers, clientId, limits: { sessionMs, heartbeatMs: 200, answerMs: 10_000 } });
+  const logs = {
+    short: await open('short', 1_500),
+    silent: await open('silent', 5_000),
+    third: await open('third', 5_000),
+  };
+  /** Who runs which partition now. */
+  const at = new Map<number, string>();
+  const lives: string[] = [];
+  const join = (name: keyof typeof logs): Promise<Membership> =>
+    logs[name].join(group, spec.name, async ({ partition, signal }) => {
+      at.set(partition, name);
+      lives.push(`${name} ${partition}`);
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      if (at.get(partition) === name) at.delete(partition);
+    });
+  const until = async (what: string, holds: () => boolean): Promise<void> => {
+    for (let tries = 0; !holds(); tries++) {
+      assert.ok(tries < 400, `${what}: ${[...at].join('; ')}`);
+      await pause(50);
+    }
+  };
+  const members = [await join('short'), await join('silent')];
+  await until('both have one', () => new Set(at.values()).size === 2);
+  const held = await proxy.hold({ apiKey: API.heartbeat, client: 'silent' }, false, 5_000);
+  assert.ok(held !== null);
+  members.push(await join('third'));
+  const begun = (): number => lives.filter((life) => life.startsWith('short')).length;
+  const before = begun();
+  await until('fenced while it waits', () => ![...at.values()].includes('short'));
+  await until('again at work', () => begun() > before && [...at.values()].includes('short'));
+  held.drop();
+  await Promise.all(members.map((member) => member.leave()));
+  await Promise.all(Object.values(logs).map((each) => each.close()));
 });

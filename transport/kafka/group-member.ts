@@ -198,7 +198,10 @@ export class GroupMember implements Membership, Committing {
     const mine = new Set(decodeAssignment(bytes, this.topic));
     const taken = this.#runs.partitions.filter((partition) => !mine.has(partition));
     for (const partition of mine) {
-      if (this.#isLeaving || this.#hasFailed || this.#runs.has(partition)) continue;
+      if (this.#isLeaving || this.#hasFailed) continue;
+      // While we waited for the others our session was over by the clock, which ended the run; we are counted in after all.
+      if (this.#runs.isAborted(partition)) this.#runs.letGo(partition);
+      if (this.#runs.has(partition)) continue;
       this.committed.delete(partition);
       this.#runs.start({ topic: this.topic, topicId: topic.id, partition });
     }

@@ -38,6 +38,11 @@ export class Runs {
     return this.#running.has(partition);
   }
 
+  /** Its run was told to end, and the partition is ours still. */
+  isAborted(partition: number): boolean {
+    return this.#running.get(partition)?.abort.signal.aborted === true;
+  }
+
   start(assignment: Omit<Assignment, 'signal'>): void {
     const { partition } = assignment;
     const abort = new AbortController();
@@ -59,6 +64,17 @@ export class Runs {
     for (const partition of partitions) this.#running.get(partition)?.abort.abort();
   }
 
+  /** Ours no more; where it is given to us again, the next run waits for this one. */
+  letGo(partition: number): void {
+    const running = this.#running.get(partition);
+    if (running === undefined) return;
+    this.#running.delete(partition);
+    const late = running.ended.then(() => {
+      if (this.#late.get(partition) === late) this.#late.delete(partition);
+    });
+    this.#late.set(partition, late);
+  }
+
   /** Abort, wait for at most `withinMs`, and let go. False when some had not ended. */
   async drain(partitions: readonly number[], withinMs: number, clock: Clock): Promise<boolean> {
     this.abort(partitions);
@@ -69,7 +85,7 @@ export class Runs {
       clock.sleep(withinMs, timer.signal).then(() => false),
     ]);
     timer.abort();
-    for (const partition of partitions) this.#letGo(partition);
+    for (const partition of partitions) this.letGo(partition);
     return inTime;
   }
 
@@ -112,15 +128,5 @@ export class Runs {
     } catch (error) {
       this.#failed(error);
     }
-  }
-
-  #letGo(partition: number): void {
-    const running = this.#running.get(partition);
-    if (running === undefined) return;
-    this.#running.delete(partition);
-    const late = running.ended.then(() => {
-      if (this.#late.get(partition) === late) this.#late.delete(partition);
-    });
-    this.#late.set(partition, late);
   }
 }

@@ -81,3 +81,25 @@ test('stalled is who asks, is not at the end, and gets nothing; not who is idle,
   assert.equal(runs.stalled(50), null);
   await runs.drain([0, 1, 2, 3], 1_000, systemClock);
 });
+
+test('a partition whose run was told to end is let go and begun again, one run after the other', async () => {
+  const order: string[] = [];
+  const runs = new Runs(async ({ signal }) => {
+    order.push('begins');
+    await aborted(signal);
+    await pause(10);
+    order.push('ends');
+  }, noFailure);
+  runs.start(assignment(0));
+  await pause(1);
+  assert.equal(runs.isAborted(0), false);
+  runs.abort();
+  assert.ok(runs.isAborted(0) && runs.has(0));
+  runs.letGo(0);
+  assert.ok(!runs.isAborted(0) && !runs.has(0));
+  runs.start(assignment(0));
+  assert.equal(runs.isAborted(0), false);
+  await pause(30);
+  assert.deepEqual(order, ['begins', 'ends', 'begins']);
+  assert.equal(await runs.drain([0], 5_000, systemClock), true);
+});
