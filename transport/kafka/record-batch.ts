@@ -131,13 +131,14 @@ function readRecord(reader: WireReader, offset: number, appendedMs: number): Mes
   const valueLength = reader.varint();
   // A copy: the receiver may transfer or keep it, and must not hold the whole answer with it.
   const value = new Uint8Array(valueLength < 0 ? [] : reader.take(valueLength));
-  const headers: Record<string, string> = {};
+  // By entries: one that is called __proto__ is a header like any other.
+  const headers: [string, string][] = [];
   for (let count = reader.varint(); count > 0; count--) {
     const name = reader.take(reader.varint()).toString('utf8');
     const length = reader.varint();
-    headers[name] = length < 0 ? '' : reader.take(length).toString('utf8');
+    headers.push([name, length < 0 ? '' : reader.take(length).toString('utf8')]);
   }
-  return { offset: offset as Offset, appendMs: appendedMs, key, value, headers };
+  return { offset: offset as Offset, appendMs: appendedMs, key, value, headers: Object.fromEntries(headers) };
 }
 
 /** At the batch's last offset, so that the next read goes past it. */
