@@ -172,7 +172,7 @@ class Campaign {
     const named = only ?? plant?.faults;
     if (named !== undefined) return named.map((name) => faultNamed(name));
     const fitting = FAULTS.filter(({ brokers }) => brokers === undefined || brokers === kafka.brokers.length);
-    const chosen: Fault[] = [];
+    const chosen = kafka.brokers.length === 3 ? [faultNamed('kill the leader of a partition')] : [];
     const count = FAULTS_MIN + random.below(FAULTS_SPREAD);
     while (chosen.length < count) {
       const fault = weighted(fitting, random.below.bind(random));
