@@ -18,7 +18,12 @@ export const codecName = (codec: number): string => NAMES[codec] ?? `codec ${cod
 
 /** Level 1: the levels above cost more time than they save bytes here. */
 export const compressZstd = (bytes: Uint8Array): Promise<Buffer> =>
-  zstdCompressed(bytes, { chunkSize: CHUNK_BYTES, params: { [constants.ZSTD_c_compressionLevel]: 1 } });
+  zstdCompressed(bytes, {
+    chunkSize: CHUNK_BYTES,
+    // Both ends take memory for that much, and not for the largest.
+    pledgedSrcSize: bytes.length,
+    params: { [constants.ZSTD_c_compressionLevel]: 1 },
+  });
 
 /** Null for a codec that is not there. @throws what zlib throws, also beyond `bytesMax`. */
 export async function decompress(codec: number, bytes: Buffer, bytesMax: number): Promise<Buffer | null> {

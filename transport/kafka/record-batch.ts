@@ -26,6 +26,9 @@ const COMPRESS_BYTES_MIN = 512;
 /** A record has seven bytes at least, so more than this of them cannot be in a batch that we allow. */
 const RECORD_BYTES_MIN = 7;
 
+/** Room for what a record has beside its value: key and headers. */
+const RECORD_ROOM_BYTES = 512;
+
 /** What a reader says of a batch that it cannot read: the batch becomes one message, so that the stream goes on. */
 export const UNREADABLE_HEADER = 'weir-unreadable';
 
@@ -153,7 +156,7 @@ export async function encodeBatch(messages: readonly OutgoingMessage[], nowMs: n
   const records = encodeRecords(messages);
   const packed = records.length < COMPRESS_BYTES_MIN ? records : await compressZstd(records);
   const [codec, body] = packed.length < records.length ? [CODEC.zstd, packed] : [CODEC.none, records];
-  const writer = new WireWriter();
+  const writer = new WireWriter(HEADER_BYTES + body.length);
   writer.int64(0).int32(HEADER_BYTES - LENGTH_FROM + body.length);
   writer.int32(-1).int8(MAGIC).uint32(0);
   writer
@@ -169,7 +172,7 @@ export async function encodeBatch(messages: readonly OutgoingMessage[], nowMs: n
 }
 
 function encodeRecords(messages: readonly OutgoingMessage[]): Buffer {
-  const records = new WireWriter();
+  const records = new WireWriter(messages.reduce((sum, { value }) => sum + value.length + RECORD_ROOM_BYTES, 0));
   for (const [index, { key, value, headers }] of messages.entries()) {
     const head = new WireWriter().int8(0).varint(0).varint(index);
     if (key === null) head.varint(-1);

@@ -2,6 +2,9 @@
 import { refuse } from './error-codes.ts';
 import { type ApiRequest, apiRequest } from './request.ts';
 
+/** Beside the batch and the topic's name, whose characters have three bytes at most. */
+const OTHER_BYTES = 32;
+
 /** Resolves to the offset of the first message. */
 export const produceRequest = (
   topic: string,
@@ -13,6 +16,7 @@ export const produceRequest = (
     key: 0,
     version: 7,
     name: 'Produce',
+    bodyBytes: OTHER_BYTES + 3 * topic.length + batch.length,
     write: (writer) => {
       writer.string(null).int16(-1).int32(timeoutMs);
       writer.array([topic], (name) => {

@@ -16,12 +16,14 @@ interface ApiShape<T> {
   readonly version: number;
   readonly name: string;
   readonly flexible?: boolean;
+  /** Of the body, about; more is copied once more. */
+  readonly bodyBytes?: number;
   readonly write: (writer: WireWriter) => void;
   readonly read: (reader: WireReader) => T;
 }
 
-export function apiRequest<T>({ key, version, name, flexible, write, read }: ApiShape<T>): ApiRequest<T> {
-  const writer = new WireWriter();
+export function apiRequest<T>({ key, version, name, flexible, bodyBytes, write, read }: ApiShape<T>): ApiRequest<T> {
+  const writer = new WireWriter(bodyBytes);
   if (flexible === true) writer.noTags();
   write(writer);
   return {

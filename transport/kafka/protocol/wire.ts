@@ -132,8 +132,13 @@ export class WireReader {
 const BYTES_AT_FIRST = 256;
 
 export class WireWriter {
-  #bytes: Buffer = Buffer.allocUnsafe(BYTES_AT_FIRST);
+  #bytes: Buffer;
   #length = 0;
+
+  /** `bytes`: room for so many without a copy; V8 collects all of its heap for every few megabytes of buffers. */
+  constructor(bytes: number = BYTES_AT_FIRST) {
+    this.#bytes = Buffer.allocUnsafe(bytes);
+  }
 
   /** What was written so far; owned by the writer. */
   get written(): Buffer {
