@@ -254,6 +254,8 @@ export class GroupMember implements Membership, Committing {
       if (this.isLapsed) throw new ConnectionLost('the session is over');
       await this.#heartbeat();
       await this.#lookAtTopic();
+      // By our clock the session was over while a heartbeat was under way; the coordinator (a new one, perhaps) took it.
+      if (!this.#isLeaving && !this.#hasFailed && this.#runs.hasAborted) this.#mustRejoin = true;
     }
   }
 

@@ -38,6 +38,11 @@ export class Runs {
     return this.#running.has(partition);
   }
 
+  /** Of some partition that is ours still the run was told to end. */
+  get hasAborted(): boolean {
+    return this.partitions.some((partition) => this.isAborted(partition));
+  }
+
   /** Its run was told to end, and the partition is ours still. */
   isAborted(partition: number): boolean {
     return this.#running.get(partition)?.abort.signal.aborted === true;
