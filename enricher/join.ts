@@ -74,7 +74,7 @@ export class Joiner {
     this.#collect(batch.flows);
     this.#translated.collect(batch, this.#ends, this.#remoteSlot);
     const { cluster, node, network: name } = batch;
-    this.#history.ownReporter = this.#history.reporters.sidecarOf(cluster, name, node);
+    this.#history.ownClock = this.#history.reporters.clockOf(cluster, name, node);
     this.#verdicts.begin(network, batch.workloads, this.#ends);
     if (network === null) return needsOfUnknown(batch.network, this.#ends);
     const needs = needsOf(this.#history, network, this.#ends, this.#holders);

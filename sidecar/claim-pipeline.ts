@@ -6,7 +6,8 @@ import { ClaimBook } from './claims.ts';
 import type { ListenEvent } from './decode.ts';
 import type { HostSnapshot } from './host-view.ts';
 import type { SidecarOptions } from './options.ts';
-import { OwnershipMessages, type OwnershipPart } from './ownership-messages.ts';
+import { OwnershipMessages } from './ownership-messages.ts';
+import type { OwnershipPart } from './reporter-messages.ts';
 import type { Sender } from './sender.ts';
 
 const FULL_MS = 60_000;
@@ -30,7 +31,7 @@ export class ClaimPipeline {
   constructor(options: SidecarOptions, epoch: string, sender: Sender) {
     this.#options = options;
     this.#sender = sender;
-    this.#messages = this.#begin(epoch);
+    this.#messages = this.#begin(epoch, 1);
   }
 
   /**
@@ -41,16 +42,16 @@ export class ClaimPipeline {
     this.#spokeMs += byUs / 1000;
     this.#fullMs += byUs / 1000;
     if (byUs > 0) return;
-    this.#messages = this.#begin(randomUUID());
+    this.#messages = this.#begin(randomUUID(), Math.max(1, this.#messages.reporters));
     this.#book = new ClaimBook();
     this.#first = true;
     this.#asOfUs = 0;
     this.#settledUs = 0;
   }
 
-  #begin(epoch: string): OwnershipMessages {
+  #begin(epoch: string, reportersMin: number): OwnershipMessages {
     const { cluster, network, node, heartbeatMs } = this.#options;
-    return new OwnershipMessages({ cluster, network, node, epoch, heartbeatMs });
+    return new OwnershipMessages({ cluster, network, node, epoch, heartbeatMs }, reportersMin);
   }
 
   get mayScan(): boolean {
@@ -68,7 +69,7 @@ export class ClaimPipeline {
       this.#first = false;
       this.#asOfUs = changes.asOfUs;
       this.#fullMs = nowMs;
-      this.#send(this.#messages.first(this.#book.open(), this.#asOfUs), nowMs);
+      this.#sendLists(() => this.#messages.first(this.#book.open(), this.#asOfUs), nowMs);
     } else if (changes.began.length + changes.ended.length > 0) {
       this.#advance(drainedUs);
       this.#send(this.#messages.delta([...changes.ended, ...changes.began], this.#asOfUs, previousUs), nowMs);
@@ -82,32 +83,36 @@ export class ClaimPipeline {
     const isFullDue = nowMs - this.#fullMs >= FULL_MS;
     if (!isFullDue && nowMs - this.#spokeMs < this.#options.heartbeatMs) return;
     this.#advance(drainedUs);
-    if (!isFullDue) return this.#send([this.#messages.asOf(this.#asOfUs)], nowMs);
+    if (!isFullDue) return this.#send(this.#messages.asOf(this.#asOfUs), nowMs);
     this.#fullMs = nowMs;
-    const refused = this.#messages.fullsRefused;
-    this.#send(this.#messages.full(this.#book.open(), this.#asOfUs), nowMs);
-    if (this.#messages.fullsRefused > refused) {
-      this.#options.logger.warn({ refused: this.#messages.fullsRefused }, 'full list of claims too large, left out');
-    }
+    this.#sendLists(() => this.#messages.full(this.#book.open(), this.#asOfUs), nowMs);
   }
 
   /** All open claims end where the last scan saw them. */
   goodbye(nowMs: number, drainedUs: number): void {
     if (this.#first) return;
     this.#advance(drainedUs);
-    this.#send([this.#messages.goodbye(this.#asOfUs)], nowMs);
+    this.#send(this.#messages.goodbye(this.#asOfUs), nowMs);
   }
 
   #advance(drainedUs: number): void {
     this.#asOfUs = Math.max(this.#asOfUs, Math.min(this.#settledUs, drainedUs));
   }
 
+  #sendLists(listed: () => readonly OwnershipPart[], nowMs: number): void {
+    const { reporters: before } = this.#messages;
+    const parts = listed();
+    const { reporters } = this.#messages;
+    if (reporters > Math.max(1, before)) this.#options.logger.info({ reporters }, 'claims_shared_among_reporters');
+    this.#send(parts, nowMs);
+  }
+
   #send(parts: readonly OwnershipPart[], nowMs: number): void {
     const { cluster, node, meter } = this.#options;
     this.#spokeMs = nowMs;
     this.#sender.enqueue(
-      parts.map(({ bytes }) => ({
-        key: `${cluster}/${node}`,
+      parts.map(({ reporter, bytes }) => ({
+        key: `${cluster}/${reporter}`,
         value: bytes,
         headers: { [HEADER.contentType]: CONTENT_TYPE_AVRO_SINGLE_OBJECT, [HEADER.node]: node },
       })),

@@ -1,150 +1,124 @@
 /**
- * Claims as messages of the ownership topic. Pure but for its counters.
+ * A sidecar's claims as messages of the ownership topic. Pure but for its counters.
  *
- * Messages of an epoch are numbered from 0; the first is a full list. A list that does not fit one message goes out in
- * parts of the same `as_of`: at the start as a full list of what fits and deltas with the rest, which a reader takes
- * as what they are; later as deltas only, and the periodic full list, which must be whole, is left out.
+ * A full list must fit one message. Where a node holds more than that its sidecar speaks as several reporters, each with
+ * a share of the claims by address and port, so that every one of them can say its whole list again and again. Their
+ * life begins with the node's subnets and an `as_of` of each reporter, which tell readers whom to wait for and confirm
+ * nothing before a list; then come the lists. So nobody who has read some takes what is in the others for unclaimed.
  */
 import { OWNERSHIP_MESSAGE_BYTES_MAX } from '../contract/limits.ts';
-import { OwnershipKind, ReporterKind, type Workload } from '../schemas/generated/common.ts';
-import { ClaimColumns, encodeOwnershipMessage } from '../schemas/generated/ownership-v1.ts';
+import { shareName } from '../contract/reporter-names.ts';
+import { OwnershipKind } from '../schemas/generated/common.ts';
 import type { Claim } from './claims.ts';
+import { groupsOf, type OwnershipPart, ReporterMessages } from './reporter-messages.ts';
 
-export interface Reporter {
+export interface Speaker {
   readonly cluster: string;
   readonly network: string;
   readonly node: string;
-  /** A life of this reporter: a new one each time it starts. */
+  /** A life of the node's reporters: a new one each time the sidecar starts. */
   readonly epoch: string;
   readonly heartbeatMs: number;
 }
 
-export interface OwnershipPart {
-  readonly kind: OwnershipKind;
-  readonly bytes: Uint8Array;
-}
-
-/** A claim's columns take at most this (ClaimColumns), its workload its strings besides. */
-const CLAIM_BYTES_MAX = 76;
-/** Header strings and framing. */
-const MESSAGE_BYTES_SPARE = 4096;
-
 export class OwnershipMessages {
-  readonly #reporter: Reporter;
+  readonly #speaker: Speaker;
   readonly #bytesMax: number;
-  #seq = 0;
-  #fullsRefused = 0;
+  readonly #reportersMin: number;
+  #reporters: ReporterMessages[] = [];
+  #lives = 0;
 
-  constructor(reporter: Reporter, bytesMax: number = OWNERSHIP_MESSAGE_BYTES_MAX) {
-    this.#reporter = reporter;
+  /** `reportersMin`: as many as spoke before, so that none of them is left behind with claims that nobody ends. */
+  constructor(speaker: Speaker, reportersMin = 1, bytesMax: number = OWNERSHIP_MESSAGE_BYTES_MAX) {
+    this.#speaker = speaker;
+    this.#reportersMin = reportersMin;
     this.#bytesMax = bytesMax;
   }
 
-  /** Periodic full lists that were too large to be sent whole. */
-  get fullsRefused(): number {
-    return this.#fullsRefused;
+  /** How many reporters it speaks as; 0 before the first list. */
+  get reporters(): number {
+    return this.#reporters.length;
   }
 
-  /** The first message of the epoch, and what follows it where the list is too long for one. */
+  /** The open claims, whole: the first messages of a life. */
   first(claims: readonly Claim[], asOfUs: number): readonly OwnershipPart[] {
-    const [head = [], ...rest] = this.#parts(claims);
-    return [
-      this.#encode(OwnershipKind.full, head, asOfUs),
-      ...rest.map((part) => this.#encode(OwnershipKind.delta, part, asOfUs)),
-    ];
+    // Half full, so that the shares may grow.
+    return this.#begin(sharesThatFit(claims, Math.max(this.#reportersMin, this.reporters), this.#bytesMax / 2), asOfUs);
   }
 
-  /** The open claims, whole; an `as_of` where they do not fit. */
+  /** The open claims, whole. Those that have grown out of their shares begin a new life with more of them. */
   full(claims: readonly Claim[], asOfUs: number): readonly OwnershipPart[] {
-    const parts = this.#parts(claims);
-    if (parts.length <= 1) return [this.#encode(OwnershipKind.full, claims, asOfUs)];
-    this.#fullsRefused++;
-    return [this.#encode(OwnershipKind.asOf, [], asOfUs)];
+    const shares = sharesOf(claims, this.reporters);
+    if (!shares.every((share) => fits(share, this.#bytesMax))) return this.first(claims, asOfUs);
+    return this.#lists(shares, asOfUs);
   }
 
-  /** What began and ended. Only the last part may say that everything up to `asOfUs` has been said. */
+  /** What began and ended. Of each reporter only the last part may say that everything up to `asOfUs` has been said. */
   delta(claims: readonly Claim[], asOfUs: number, previousAsOfUs: number): readonly OwnershipPart[] {
-    const parts = this.#parts(claims);
-    return parts.map((part, i) =>
-      this.#encode(OwnershipKind.delta, part, i === parts.length - 1 ? asOfUs : previousAsOfUs),
-    );
-  }
-
-  asOf(asOfUs: number): OwnershipPart {
-    return this.#encode(OwnershipKind.asOf, [], asOfUs);
-  }
-
-  goodbye(asOfUs: number): OwnershipPart {
-    return this.#encode(OwnershipKind.goodbye, [], asOfUs);
-  }
-
-  /** Claims in groups that surely fit a message. */
-  #parts(claims: readonly Claim[]): Claim[][] {
-    const parts: Claim[][] = [];
-    let part: Claim[] = [];
-    let bytes = MESSAGE_BYTES_SPARE;
-    const known = new Set<string>();
-    for (const claim of claims) {
-      const text = claim.workload === null ? '' : JSON.stringify(claim.workload);
-      const more = CLAIM_BYTES_MAX + (known.has(text) ? 0 : Buffer.byteLength(text));
-      if (part.length > 0 && bytes + more > this.#bytesMax) {
-        parts.push(part);
-        part = [];
-        bytes = MESSAGE_BYTES_SPARE;
-        known.clear();
-      }
-      known.add(text);
-      part.push(claim);
-      bytes += more;
-    }
-    if (part.length > 0) parts.push(part);
-    return parts;
-  }
-
-  #encode(kind: OwnershipKind, list: readonly Claim[], asOfUs: number): OwnershipPart {
-    const { cluster, network, node, epoch, heartbeatMs } = this.#reporter;
-    const { workloads, claims } = columnsOf(list);
-    const bytes = encodeOwnershipMessage({
-      cluster,
-      network,
-      reporter: node,
-      reporterKind: ReporterKind.sidecar,
-      epoch,
-      seq: this.#seq++,
-      kind,
-      asOfUs,
-      intervalMs: heartbeatMs,
-      workloads,
-      pods: [],
-      claims,
+    return sharesOf(claims, this.reporters).flatMap((share, i) => {
+      const groups = groupsOf(share, this.#bytesMax);
+      const asOf = (part: number): number => (part === groups.length - 1 ? asOfUs : previousAsOfUs);
+      return groups.map((group, part) => this.#reporters[i]!.encode(OwnershipKind.delta, group, asOf(part)));
     });
-    return { kind, bytes };
+  }
+
+  asOf(asOfUs: number): readonly OwnershipPart[] {
+    return this.#reporters.map((reporter) => reporter.encode(OwnershipKind.asOf, [], asOfUs));
+  }
+
+  goodbye(asOfUs: number): readonly OwnershipPart[] {
+    return this.#reporters.map((reporter) => reporter.encode(OwnershipKind.goodbye, [], asOfUs));
+  }
+
+  #begin(shares: readonly Claim[][], asOfUs: number): readonly OwnershipPart[] {
+    const { cluster, network, node, heartbeatMs: intervalMs } = this.#speaker;
+    this.#lives += 1;
+    const epoch = this.#lives === 1 ? this.#speaker.epoch : `${this.#speaker.epoch}.${this.#lives}`;
+    this.#reporters = shares.map(
+      (_, i) => new ReporterMessages({ cluster, network, reporter: shareName(node, i), epoch, intervalMs }),
+    );
+    const beginning = shares.length === 1 ? [] : this.#beginning(shares, asOfUs);
+    return [...beginning, ...this.#lists(shares, asOfUs)];
+  }
+
+  #beginning([own = []]: readonly Claim[][], asOfUs: number): readonly OwnershipPart[] {
+    const subnets = groupsOf(own.filter(isSubnet), this.#bytesMax);
+    const told = subnets.map((group) => this.#reporters[0]!.encode(OwnershipKind.delta, group, asOfUs));
+    return [...told, ...this.asOf(asOfUs)];
+  }
+
+  /** The node's own name last: while it has not spoken, readers who missed the others' beginning wait for it. */
+  #lists(shares: readonly Claim[][], asOfUs: number): readonly OwnershipPart[] {
+    const reporters = [...this.#reporters.entries()].reverse();
+    return reporters.map(([i, reporter]) => reporter.encode(OwnershipKind.full, shares[i]!, asOfUs));
   }
 }
 
-function columnsOf(list: readonly Claim[]): { workloads: Workload[]; claims: ClaimColumns } {
-  const claims = new ClaimColumns(list.length);
-  const workloads: Workload[] = [];
-  const index = new Map<string, number>();
-  list.forEach((claim, row) => {
-    claims.addr.set(claim.addr, 16 * row);
-    claims.prefixLength[row] = claim.prefixLength;
-    claims.port[row] = claim.port;
-    claims.workload[row] = claim.workload === null ? -1 : indexOf(claim.workload, workloads, index);
-    claims.method[row] = claim.method;
-    claims.earliestUs[row] = claim.earliestUs;
-    claims.fromUs[row] = claim.fromUs;
-    claims.toUs[row] = claim.toUs;
-    claims.latestUs[row] = claim.latestUs;
-  });
-  claims.length = list.length;
-  return { workloads, claims };
+const fits = (share: readonly Claim[], bytesMax: number): boolean => groupsOf(share, bytesMax).length <= 1;
+
+const isSubnet = ({ prefixLength }: Claim): boolean => prefixLength < 128;
+
+function sharesThatFit(claims: readonly Claim[], countMin: number, bytesMax: number): Claim[][] {
+  for (let count = Math.max(countMin, groupsOf(claims, bytesMax).length); ; count += 1) {
+    const shares = sharesOf(claims, count);
+    if (count >= claims.length || shares.every((share) => fits(share, bytesMax))) return shares;
+  }
 }
 
-function indexOf(workload: Workload, workloads: Workload[], index: Map<string, number>): number {
-  const key = JSON.stringify(workload);
-  const known = index.get(key);
-  if (known !== undefined) return known;
-  index.set(key, workloads.length);
-  return workloads.push(workload) - 1;
+/** By address and port, so that one owner's end and the next one's beginning are said by one reporter. */
+function sharesOf(claims: readonly Claim[], count: number): Claim[][] {
+  if (count === 1) return [[...claims]];
+  const shares: Claim[][] = Array.from({ length: count }, () => []);
+  for (const claim of claims) shares[shareOf(claim, count)]!.push(claim);
+  return shares;
+}
+
+/** FNV-1a, mixed. Subnets are the first one's. */
+function shareOf(claim: Claim, count: number): number {
+  if (isSubnet(claim)) return 0;
+  const { addr, port } = claim;
+  let hash = Math.imul(0x811c9dc5 ^ port, 0x01000193);
+  for (const byte of addr) hash = Math.imul(hash ^ byte, 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return ((hash ^ (hash >>> 13)) >>> 0) % count;
 }

@@ -79,7 +79,8 @@ export function foldOwnership(state: FoldState, message: FoldedMessage, appendMs
   const lives = foldLife(state.marks, message, known === undefined, appendMs);
   const gap = message.seq > next || state.marks.has(stream);
   if (message.kind !== OwnershipKind.full) {
-    if (gap) state.marks.set(stream, { next: message.seq + 1, lastMs: appendMs });
+    // A life that begins with something else has its first list still before it.
+    if (gap || message.seq === 0) state.marks.set(stream, { next: message.seq + 1, lastMs: appendMs });
     return { isTaken: message.kind !== OwnershipKind.asOf, lives };
   }
   state.marks.delete(stream);

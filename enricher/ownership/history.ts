@@ -115,7 +115,7 @@ export class OwnershipHistory extends HistoryTables {
   /** A straggler, or a second node under one name: only that one speaks of a time after the new epoch began. */
   #pastEpoch(reporter: Reporter, { asOfUs, claims }: OwnershipMessage): Applied {
     if (asOfUs <= reporter.beganUs + this.clockSkewUs) return IGNORED;
-    reporter.doubled = true;
+    reporter.clock.doubled = true;
     const fault = `two reporters are named ${reporter.name}: give each node its own sidecar.node`;
     return { taken: false, claims: 0, refused: Math.max(1, claims.length), fault };
   }

@@ -1,4 +1,5 @@
 /** Who speaks of which network, and how far what they said can be trusted. */
+import { nodeOfReporter } from '../../contract/reporter-names.ts';
 import { ReporterKind } from '../../schemas/generated/common.ts';
 import { REPORTERS_MAX } from './claims.ts';
 import type { EntryTable } from './entries.ts';
@@ -23,6 +24,13 @@ export interface Network {
   isSeen: boolean;
 }
 
+/** A clock that reporters time by: those of one sidecar share theirs. */
+export interface ReporterClock {
+  readonly id: number;
+  /** Two nodes speak under this name: whose clock times their flows cannot be told. */
+  doubled: boolean;
+}
+
 export interface Reporter {
   readonly id: number;
   readonly network: Network;
@@ -31,8 +39,7 @@ export interface Reporter {
   epoch: string;
   /** The newest `as_of` when the epoch began. */
   beganUs: number;
-  /** Two nodes speak under this name: whose clock times their flows cannot be told. */
-  doubled: boolean;
+  readonly clock: ReporterClock;
   readonly pastEpochs: string[];
   seq: number;
   /** A message is missing, or the epoch is fresh: nothing is confirmed until the next full list. */
@@ -58,7 +65,10 @@ export class ReporterTable {
   asOfUs: Float64Array = new Float64Array(64);
   /** By reporter: 1 for a sidecar. */
   isSidecar: Uint8Array = new Uint8Array(64);
+  /** By reporter: the number of its clock. */
+  clocks: Int32Array = new Int32Array(64);
   readonly all: Reporter[] = [];
+  readonly #clocks = new Map<string, ReporterClock>();
   readonly #entries: EntryTable;
   readonly #clockSkewUs: number;
   readonly #byKey = new Map<string, Reporter>();
@@ -79,10 +89,10 @@ export class ReporterTable {
     return this.#networkList[id]!;
   }
 
-  /** The number of the sidecar of a node, -1 where it never spoke, or two have that name. */
-  sidecarOf(cluster: string, network: string, node: string): number {
-    const reporter = this.#byKey.get(keyOf(cluster, network, node, ReporterKind.sidecar));
-    return reporter === undefined || reporter.doubled ? -1 : reporter.id;
+  /** The number of the clock of a node's sidecar, -1 where it never spoke, or two have that name. */
+  clockOf(cluster: string, network: string, node: string): number {
+    const clock = this.#clocks.get(keyOf(cluster, network, node, ReporterKind.sidecar));
+    return clock === undefined || clock.doubled ? -1 : clock.id;
   }
 
   /** The reporter of a message, made when it is new; null when there are too many. */
@@ -98,7 +108,7 @@ export class ReporterTable {
       name,
       epoch: '',
       beganUs: 0,
-      doubled: false,
+      clock: this.#obtainClock(keyOf(cluster, network, nodeOfReporter(name), kind)),
       pastEpochs: [],
       seq: -1,
       gapped: true,
@@ -175,8 +185,20 @@ export class ReporterTable {
       const flags = new Uint8Array(2 * this.isSidecar.length);
       flags.set(this.isSidecar);
       this.isSidecar = flags;
+      const clocks = new Int32Array(2 * this.clocks.length);
+      clocks.set(this.clocks);
+      this.clocks = clocks;
     }
     this.isSidecar[id] = reporter.kind === ReporterKind.sidecar ? 1 : 0;
+    this.clocks[id] = reporter.clock.id;
+  }
+
+  #obtainClock(key: string): ReporterClock {
+    const known = this.#clocks.get(key);
+    if (known !== undefined) return known;
+    const clock = { id: this.#clocks.size, doubled: false };
+    this.#clocks.set(key, clock);
+    return clock;
   }
 
   #obtainNetwork(name: string): Network {

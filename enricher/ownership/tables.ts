@@ -18,8 +18,8 @@ export class HistoryTables {
   readonly retainUs: number;
   /** No two clocks are further apart. */
   readonly clockSkewUs: number;
-  /** The reporter whose clock times the flows in hand, -1: it never spoke. */
-  ownReporter = -1;
+  /** The number of the clock that times the flows in hand, -1: who has it never spoke. */
+  ownClock = -1;
   /** Where the next sweep goes on. */
   sweepAt = 0;
 
@@ -31,7 +31,7 @@ export class HistoryTables {
 
   /** How far a reporter's times may be from the flows'. */
   skewUs(reporter: number): number {
-    return reporter === this.ownReporter ? 0 : this.clockSkewUs;
+    return this.reporters.clocks[reporter] === this.ownClock ? 0 : this.clockSkewUs;
   }
 
   /** The entry of an address, -1 without one. */

@@ -49,6 +49,26 @@ describe('rows of ownership', () => {
     );
   });
 
+  it('come from the first full list of a life that began with something else', () => {
+    assert.deepEqual(
+      taken([
+        [0, delta],
+        [1, asOf],
+        [2, full],
+        [3, full],
+      ]),
+      [true, false, true, false],
+    );
+    assert.deepEqual(
+      taken([
+        [0, asOf],
+        [1, full],
+        [2, full],
+      ]),
+      [false, true, false],
+    );
+  });
+
   it('come from no message twice', () => {
     assert.deepEqual(
       taken([

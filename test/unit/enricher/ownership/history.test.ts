@@ -126,11 +126,11 @@ test('two nodes with one name are refused by turns and counted, and nobody is na
     return { ...full(seq, asOf_, ...claims), kind, epoch: 'e2' };
   };
   const history = historyOf(full(0, 10, held(5)), second('full', 0, 11, held(5, b, { addr: '10.0.0.2' })));
-  assert.equal(history.reporters.sidecarOf('c', 'net', 'n1'), 0);
+  assert.equal(history.reporters.clockOf('c', 'net', 'n1'), 0);
   const applied = history.apply(ownership(delta(1, 15, held(14, b, { addr: '10.0.0.3' }))), 1e9);
   assert.deepEqual([applied.taken, applied.refused], [false, 1]);
   assert.match(applied.fault ?? '', /two reporters are named n1/);
-  assert.equal(history.reporters.sidecarOf('c', 'net', 'n1'), -1, 'whose clock it is, is not known');
+  assert.equal(history.reporters.clockOf('c', 'net', 'n1'), -1, 'whose clock it is, is not known');
   assert.deepEqual(
     ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map((addr) => at(history, addr, 10.5)),
     ['near a', 'certain b', 'none'],

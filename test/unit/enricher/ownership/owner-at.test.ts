@@ -56,10 +56,18 @@ test('another clock is certain of less, and holds more to be possible', () => {
 
 test('the reporter’s own flows are timed by its clock: nothing is less certain', () => {
   const history = historyOf(1000, handOver());
-  history.ownReporter = history.reporters.sidecarOf('c', 'net', 'n1');
+  history.ownClock = history.reporters.clockOf('c', 'net', 'n1');
   assert.deepEqual(levels(history, 7.9, 10, 20, 22, 22.1, 24, 40), [
     ...['none', 'certain a', 'certain a', 'near a', 'none', 'certain b', 'certain b'],
   ]);
+});
+
+test('all reporters of one sidecar are timed by its clock', () => {
+  const history = historyOf(1000, handOver({ reporter: 'n1/2' }));
+  history.ownClock = history.reporters.clockOf('c', 'net', 'n1');
+  assert.deepEqual(levels(history, 10, 22, 24), ['certain a', 'near a', 'certain b']);
+  history.ownClock = history.reporters.clockOf('c', 'net', 'n2');
+  assert.deepEqual(levels(history, 10), ['near a']);
 });
 
 test('since is told as its reporter told it', () => {
@@ -75,7 +83,7 @@ test('what another clock holds possible until a little later is not forgotten wh
     { seq: 0, kind: 'full', asOf: 40 * S, reporter: 'n2', claims: [other] },
     { seq: 0, kind: 'full', asOf: 40 * S, reporter: 'n1', claims: [own] },
   );
-  history.ownReporter = history.reporters.sidecarOf('c', 'net', 'n1');
+  history.ownClock = history.reporters.clockOf('c', 'net', 'n1');
   assert.deepEqual(levels(history, 24.2, 24.6), ['contested', 'certain b']);
 });
 
