@@ -35,6 +35,9 @@ const FIRST_OWNER_EVERY = 2 * HANDED_OVER_EVERY;
 /** One flow in this many began before its remote address was handed over, where it was. */
 const OLD_FLOW_EVERY = 16;
 const PORT = 8080;
+const PODS_PER_MESSAGE = 3000;
+/** Of every ownership message. */
+const HEADER = { cluster: 'bench', network: NETWORK, epoch: 'e1', asOfUs: AS_OF_US, intervalMs: 5000 } as const;
 
 export interface FleetOptions {
   /** Claimed addresses, in pods of 10.0.0.0/8. */
@@ -134,19 +137,32 @@ function nodeMessage(fleet: Fleet, node: number): OwnershipMessage {
     claims.method[claims.length - 1] = Method.prefix;
   }
   return {
-    cluster: 'bench',
-    network: NETWORK,
+    ...HEADER,
     reporter: nodeName(node),
     reporterKind: ReporterKind.sidecar,
-    epoch: 'e1',
     seq: 0,
     kind: OwnershipKind.full,
-    asOfUs: AS_OF_US,
-    intervalMs: 5000,
     workloads,
     pods: [],
     claims,
   };
+}
+
+/** As sidecars in Kubernetes know the fleet: pods by their UID alone, whom a watcher names. */
+export function asPods(fleet: Fleet): { readonly fleet: Fleet; readonly names: readonly OwnershipMessage[] } {
+  const workloads = fleet.workloads.map((workload): Workload => {
+    const { instanceUid: uid } = workload;
+    return { ...workload, namespace: '', name: uid, kind: 'Pod', instance: uid };
+  });
+  const names: OwnershipMessage[] = [];
+  for (let at = 0; at < fleet.workloads.length; at += PODS_PER_MESSAGE) {
+    const some = fleet.workloads.slice(at, at + PODS_PER_MESSAGE);
+    const pods = some.map((_, i) => ({ workload: i, fromUs: BEGIN_US, toUs: -1 }));
+    const kind = at === 0 ? OwnershipKind.full : OwnershipKind.delta;
+    const named = { reporter: 'watcher', reporterKind: ReporterKind.watcher, seq: names.length, kind };
+    names.push({ ...HEADER, ...named, workloads: some, pods, claims: new ClaimColumns(0) });
+  }
+  return { fleet: { ...fleet, workloads }, names };
 }
 
 /** Batches of flows, each of another node: its own end known by the capture, the other one anywhere in the fleet. */

@@ -15,7 +15,16 @@ import { int32Words } from '../schemas/columns.ts';
 import { EnrichedFlowColumns } from '../schemas/generated/flows-enriched-v1.ts';
 import type { RawBatch } from '../schemas/generated/flows-raw-v1.ts';
 import type { OwnershipMessage } from '../schemas/generated/ownership-v1.ts';
-import { AS_OF_US, type Fleet, type FleetOptions, fleetOf, NETWORK, ownershipOf, rawBatchesOf } from './fleet.ts';
+import {
+  AS_OF_US,
+  asPods,
+  type Fleet,
+  type FleetOptions,
+  fleetOf,
+  NETWORK,
+  ownershipOf,
+  rawBatchesOf,
+} from './fleet.ts';
 import {
   type Benchmark,
   compare,
@@ -65,14 +74,29 @@ async function run(size: Size): Promise<Outcome> {
 async function inWorld(size: Size, options: FleetOptions, hash: Hash): Promise<Figure[]> {
   const fleet = fleetOf(options);
   const messages = ownershipOf(fleet);
-  const history = new OwnershipHistory();
-  for (const message of messages) assert.equal(history.apply(message, AS_OF_US / 1000).refused, 0);
+  const history = historyOf(messages);
   const batches = rawBatchesOf(fleet, size === 'full' ? 128 : 2, size === 'full' ? 1000 : 100);
   const name = `${options.addresses} addresses, ${options.skew}`;
   return [
     ...(await lookUps(size, name, history, messages, fleet, batches, hash)),
     ...(await joins(size, name, history, options.addresses, batches, hash)),
+    ...(await podJoins(size, name, fleet, hash)),
   ];
+}
+
+function historyOf(messages: readonly OwnershipMessage[]): OwnershipHistory {
+  const history = new OwnershipHistory();
+  for (const message of messages) assert.equal(history.apply(message, AS_OF_US / 1000).refused, 0);
+  return history;
+}
+
+/** The same where sidecars know pods by their UIDs: with the watcher's names the rows are the same too. */
+async function podJoins(size: Size, name: string, named: Fleet, hash: Hash): Promise<Figure[]> {
+  const { fleet, names } = asPods(named);
+  const history = historyOf([...names, ...ownershipOf(fleet)]);
+  const batches = rawBatchesOf(fleet, size === 'full' ? 128 : 2, size === 'full' ? 1000 : 100);
+  assert.equal(history.workloads.pods.size, fleet.workloads.length);
+  return joins(size, `${name}, pods by UID`, history, Number.POSITIVE_INFINITY, batches, hash);
 }
 
 /** The remote ends of the batches, as columns. */

@@ -55,27 +55,25 @@ export class BatchDictionaries {
 
   /** A pod that is only known by its UID gets its name where a watcher has said it. */
   addWorkload(bare: Workload): number {
+    const known = this.#owners.find(bare);
+    if (known >= 0) return this.addOwner(known);
     const workload = this.#owners.pods.resolve(bare);
-    const owner = this.#owners.find(workload);
+    const owner = workload === bare ? -1 : this.#owners.find(workload);
     if (owner >= 0) return this.addOwner(owner);
     return indexOf(this.#workloadIndex, this.workloads, workloadKey(workload), workload);
   }
 
-  /** The index of a workload of the history. */
+  /** The index of a workload of the history, by its name where it is a pod that was named. */
   addOwner(id: number): number {
     if (id >= this.#indices.length) this.#grow(id);
     if (this.#stamps[id] === this.#stamp) return this.#indices[id]!;
+    const { pods } = this.#owners;
     // The object itself is only looked at where there are names to give: to compare it is to miss the cache.
-    const index = this.#owners.pods.size === 0 ? this.workloads.push(this.#owners.get(id)) - 1 : this.#addNamed(id);
+    const named = pods.size === 0 ? id : pods.resolveId(id);
+    const index = named === id ? this.workloads.push(this.#owners.get(id)) - 1 : this.addOwner(named);
     this.#stamps[id] = this.#stamp;
     this.#indices[id] = index;
     return index;
-  }
-
-  #addNamed(id: number): number {
-    const workload = this.#owners.get(id);
-    const named = this.#owners.pods.resolve(workload);
-    return named === workload ? this.workloads.push(workload) - 1 : this.addWorkload(named);
   }
 
   /** The index of a workload with what it does not say itself of where it is. */

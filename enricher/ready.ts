@@ -2,6 +2,7 @@
 import { type EndpointDictionary, SLOT_INTS, SLOT_OF_PORT, SLOT_OWNER, SLOT_TIMES, SLOT_WHOLE } from './endpoints.ts';
 import type { OwnershipHistory } from './ownership/history.ts';
 import { type Holders, Wait } from './ownership/holders.ts';
+import { isBare } from './ownership/pod-names.ts';
 import type { Network } from './ownership/reporters.ts';
 import type { RawBatch } from '../schemas/generated/flows-raw-v1.ts';
 
@@ -43,11 +44,13 @@ export function needsOfPods(
   holders: Holders,
 ): readonly Need[] {
   const { pods } = history.workloads;
-  const unnamed = workloads.filter((workload) => pods.isUnnamed(workload));
-  if (unnamed.length === 0) return NOTHING;
+  if (!workloads.some(isBare)) return NOTHING;
   let untilUs = 0;
   for (let i = 0; i < flows.length; i += 1) untilUs = Math.max(untilUs, flows.endUs[i]!);
+  // Before a look at each pod, which costs more.
   if (holders.watchersPast(untilUs)) return NOTHING;
+  const unnamed = workloads.filter((workload) => pods.isUnnamed(workload));
+  if (unnamed.length === 0) return NOTHING;
   untilUs += history.clockSkewUs;
   return unnamed.slice(0, NEEDS_MAX).map((workload) => {
     return { reporter: WATCHERS, network: network.name, untilUs, live: false, pod: pods.keyOf(workload) };

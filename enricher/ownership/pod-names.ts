@@ -26,6 +26,7 @@ interface PodName {
 const NAMES_MAX: number = 1 << 20;
 /** Names looked at a message, besides two for each that it states. */
 const SWEEP_NAMES = 16;
+const KNOWN_MAX = 0x7fff_ffff;
 
 /** As a sidecar claims it: by its UID. */
 export const isBare = ({ kind, name, instanceUid }: Workload): boolean => kind === 'Pod' && name === instanceUid;
@@ -38,6 +39,10 @@ export class PodNames {
   /** Pods of claims that nobody has named, by how many workloads of the table. */
   readonly #unnamed = new Map<string, number>();
   #sweeping: Iterator<[string, PodName]> | null = null;
+  /** By workload of the table: the one that names it, or itself, where `#foundAt` has the number of what is known now. */
+  #found = new Int32Array(1024);
+  #foundAt = new Int32Array(1024);
+  #known = 1;
 
   constructor(store: WorkloadStore) {
     this.#store = store;
@@ -52,15 +57,17 @@ export class PodNames {
     return this.#unnamed.size;
   }
 
-  /** The table has a new workload. */
-  met(workload: Workload): void {
+  /** The table has a new workload, a pod. */
+  met(id: number, workload: Workload): void {
+    this.#forget(id);
     if (!isBare(workload)) return;
     const key = keyOf(workload);
     if (!this.#names.has(key)) this.#unnamed.set(key, (this.#unnamed.get(key) ?? 0) + 1);
   }
 
   /** The table has one less. */
-  left(workload: Workload): void {
+  left(id: number, workload: Workload): void {
+    this.#forget(id);
     if (!isBare(workload)) return;
     const key = keyOf(workload);
     const count = this.#unnamed.get(key) ?? 0;
@@ -74,6 +81,7 @@ export class PodNames {
     const known = this.#names.get(key);
     if (known === undefined && this.#names.size >= NAMES_MAX) return false;
     const id = this.#store.acquire(workload);
+    if (known?.workload !== id) this.#change();
     if (known !== undefined) this.#store.release(known.workload);
     const name = known ?? { workload: id, reporter, generation: 0, aliveUs: 0, isOpen: true };
     name.workload = id;
@@ -91,6 +99,18 @@ export class PodNames {
     if (!isBare(workload)) return workload;
     const name = this.#names.get(keyOf(workload));
     return name === undefined ? workload : this.#store.get(name.workload);
+  }
+
+  /** As `resolve`, of workloads of the table. Once found it is two reads, until a name comes or goes. */
+  resolveId(id: number): number {
+    if (this.#foundAt[id] === this.#known) return this.#found[id]!;
+    const workload = this.#store.get(id);
+    const name = isBare(workload) ? this.#names.get(keyOf(workload)) : undefined;
+    const found = name === undefined ? id : name.workload;
+    if (id >= this.#found.length) this.#grow(id);
+    this.#found[id] = found;
+    this.#foundAt[id] = this.#known;
+    return found;
   }
 
   isUnnamed(workload: Workload): boolean {
@@ -123,5 +143,28 @@ export class PodNames {
     if (isTold && asOfUs[reporter.id]! >= horizonUs) return;
     this.#store.release(name.workload);
     this.#names.delete(key);
+    this.#change();
+  }
+
+  /** What was found before holds no longer. */
+  #change(): void {
+    this.#known += 1;
+    if (this.#known < KNOWN_MAX) return;
+    this.#foundAt.fill(0);
+    this.#known = 1;
+  }
+
+  #forget(id: number): void {
+    if (id < this.#foundAt.length) this.#foundAt[id] = 0;
+  }
+
+  #grow(id: number): void {
+    const length = Math.max(id + 1, 2 * this.#found.length);
+    const found = new Int32Array(length);
+    const foundAt = new Int32Array(length);
+    found.set(this.#found);
+    foundAt.set(this.#foundAt);
+    this.#found = found;
+    this.#foundAt = foundAt;
   }
 }

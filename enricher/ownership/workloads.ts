@@ -66,7 +66,7 @@ export class WorkloadTable {
     this.size += 1;
     if (4 * this.size > 3 * this.#index.length) this.#growIndex();
     this.#place(id);
-    if (workload.kind === POD) this.pods.met(workload);
+    if (workload.kind === POD) this.pods.met(id, workload);
     return id;
   }
 
@@ -79,7 +79,7 @@ export class WorkloadTable {
     const row = INTS * id;
     ints[row + REFERENCES]! -= 1;
     if (ints[row + REFERENCES]! > 0) return;
-    if (this.#who.get(ints[row + WHO]!)[4] === POD) this.pods.left(this.get(id));
+    if (this.#who.get(ints[row + WHO]!)[4] === POD) this.pods.left(id, this.get(id));
     this.#unplace(id);
     this.#who.release(ints[row + WHO]!);
     this.#where.release(ints[row + WHERE]!);

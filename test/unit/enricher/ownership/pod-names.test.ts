@@ -124,3 +124,36 @@ test('names are forgotten once the pod is gone for as long as claims are kept, a
   assert.equal(history.workloads.pods.resolve(bare('uid-kept')).name, 'shop');
   assert.equal(history.workloads.size, 1);
 });
+
+test('what was found of a pod holds until its name comes, changes or goes', () => {
+  const history = new OwnershipHistory({ ...HISTORY_DEFAULTS, retainMs: 60_000 });
+  const { workloads } = history;
+  history.apply(ownership(sidecar(0, 10)), LATE);
+  history.apply(ownership(watcher(0, 10)), LATE);
+  const id = workloads.find(bare('uid-a'));
+  const name = (): string => workloads.get(workloads.pods.resolveId(id)).name;
+  assert.deepEqual([name(), name()], ['uid-a', 'uid-a']);
+  history.apply(ownership(watcher(1, 11, { pods: [{ who: shop }] })), LATE);
+  assert.deepEqual([name(), name()], ['shop', 'shop']);
+  assert.equal(workloads.pods.resolveId(workloads.find(shop)), workloads.find(shop));
+  history.apply(ownership(watcher(2, 12, { pods: [{ who: { ...shop, name: 'store' }, to: 12 * S }] })), LATE);
+  assert.equal(name(), 'store');
+  history.apply(ownership({ ...sidecar(1, 200), kind: 'asOf', claims: [] }), LATE);
+  assert.equal(workloads.pods.size, 0);
+  assert.equal(name(), 'uid-a');
+});
+
+test('the number of a pod that was forgotten is another workload’s without its name', () => {
+  const history = new OwnershipHistory();
+  const { workloads } = history;
+  history.apply(ownership(watcher(0, 10, { pods: [{ who: shop }] })), LATE);
+  const pod = workloads.acquire(bare('uid-a'));
+  assert.equal(workloads.get(workloads.pods.resolveId(pod)).name, 'shop');
+  workloads.release(pod);
+  const next = workloads.acquire(workload('next'));
+  assert.equal(next, pod);
+  assert.equal(workloads.pods.resolveId(next), next);
+  workloads.release(next);
+  assert.equal(workloads.acquire(bare('uid-a')), pod);
+  assert.equal(workloads.get(workloads.pods.resolveId(pod)).name, 'shop');
+});
