@@ -216,7 +216,12 @@ export const OWNERSHIP: Table = {
       'id',
       '`port`, `address`, `service`, `node` or `prefix`. `none`: no claim, but the end of its `epoch`, whose open claims ended at `valid_to`; with `valid_to` null: it was only silent, and they go on. The view `ownership_history` takes it into account.',
     ),
-    always('claimed_by', 'string', 'id', 'The reporter that says so.'),
+    always(
+      'claimed_by',
+      'string',
+      'id',
+      'The reporter that says so: a node (`NODE/2` and so on where its claims do not fit one message), a watcher or a table.',
+    ),
     maybe('epoch', 'string', 'id', 'Which life of the reporter; null in objects of older versions.'),
   ],
 };

@@ -145,7 +145,7 @@ CREATE TABLE IF NOT EXISTS ownership (
   `subnet_id` string COMMENT 'Where it is.',
   `labels` string COMMENT 'JSON object of the labels whose keys are allow-listed.',
   `method` string COMMENT 'port, address, service, node or prefix. none: no claim, but the end of its epoch, whose open claims ended at valid_to; with valid_to null: it was only silent, and they go on. The view ownership_history takes it into account.',
-  `claimed_by` string COMMENT 'The reporter that says so.',
+  `claimed_by` string COMMENT 'The reporter that says so: a node (NODE/2 and so on where its claims do not fit one message), a watcher or a table.',
   `epoch` string COMMENT 'Which life of the reporter; null in objects of older versions.',
   `dt` string COMMENT 'Day of arrival, UTC: YYYY-MM-DD.',
   `hour` int COMMENT 'Hour of arrival, UTC: 0 to 23.'

@@ -266,7 +266,7 @@ CREATE TABLE IF NOT EXISTS ownership_avro (
   "subnet_id" varchar COMMENT 'Where it is.',
   "labels" varchar COMMENT 'JSON object of the labels whose keys are allow-listed.',
   "method" varchar COMMENT 'port, address, service, node or prefix. none: no claim, but the end of its epoch, whose open claims ended at valid_to; with valid_to null: it was only silent, and they go on. The view ownership_history takes it into account.',
-  "claimed_by" varchar COMMENT 'The reporter that says so.',
+  "claimed_by" varchar COMMENT 'The reporter that says so: a node (NODE/2 and so on where its claims do not fit one message), a watcher or a table.',
   "epoch" varchar COMMENT 'Which life of the reporter; null in objects of older versions.',
   "dt" varchar COMMENT 'Day of arrival, UTC: YYYY-MM-DD.' WITH (partition_projection_type = 'DATE', partition_projection_format = 'yyyy-MM-dd', partition_projection_range = ARRAY['2026-01-01', 'NOW'], partition_projection_interval = 1, partition_projection_interval_unit = 'DAYS'),
   "hour" integer COMMENT 'Hour of arrival, UTC: 0 to 23.' WITH (partition_projection_type = 'INTEGER', partition_projection_range = ARRAY['0', '23'], partition_projection_digits = 2)
