@@ -169,7 +169,7 @@ function readAll(topic: readonly Said[], lost: number): Asker {
     if (k < lost) return;
     const previousUs = topic.findLast((said) => said.atUs < atUs)?.atUs ?? atUs;
     const where = `after message ${k} (${message.reporter} ${message.epoch}/${message.seq}), without ${lost}`;
-    for (const i of lost < 0 ? asked : asked.filter((_, n) => n % 4 === k % 4)) {
+    for (const i of lost < 0 ? asked : asked.filter((_, n) => n % 10 === k % 10)) {
       // Held for certain since the end of the first scan.
       for (const us of [previousUs + 1000, (previousUs + atUs) / 2 + 1000, atUs - 1000, atUs + 1000]) {
         if (us > START_US) asker.ask(i, us, where);
