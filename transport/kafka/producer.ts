@@ -6,6 +6,7 @@ import { type ErrorContext, WeirError } from '../../contract/errors.ts';
 import type { Offset, OutgoingMessage } from '../log.ts';
 import { ByteBudget } from '../byte-budget.ts';
 import { closedError, type Cluster } from './cluster.ts';
+import { freeBuffer } from './free-buffer.ts';
 import { produceRequest } from './protocol/produce.ts';
 import { encodeBatch } from './record-batch.ts';
 import type { TopicLimits } from './topic-limits.ts';
@@ -67,6 +68,8 @@ export class Producer {
       const { node } = await this.#cluster.leader(topic, partition);
       return this.#cluster.call(node, purpose, produceRequest(topic, partition, batch, replicasMs));
     });
+    // Answered, so nothing is on its way that would send it again.
+    freeBuffer(batch);
     return messages.map((_, index) => (base + index) as Offset);
   }
 

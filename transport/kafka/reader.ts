@@ -6,12 +6,21 @@ import type { Cluster } from './cluster.ts';
 import { FetchLanes } from './fetch-lanes.ts';
 import { KAFKA_ERROR, ProtocolError, refuse } from './protocol/error-codes.ts';
 import { type FetchAnswer, fetchRequest } from './protocol/fetch.ts';
-import { type BatchLimits, isCrcRight, readBatch, splitBatches, unreadable } from './record-batch.ts';
+import {
+  type BatchLimits,
+  compressedContentBytes,
+  isCrcRight,
+  readBatch,
+  splitBatches,
+  unreadable,
+} from './record-batch.ts';
 
 /** A broker holds a fetch at most so long: reads beyond the lanes get their turn, and an abort is noticed. */
 const TURN_MS_MAX = 500;
 /** A batch with a wrong checksum is fetched so often, on new connections, before it is handed on as unreadable. */
 const CRC_TRIES = 3;
+/** Bytes of a fetch are asked for at least: one batch of a sidecar. */
+const FETCH_BYTES_MIN = 128 * 1024;
 
 interface Step {
   readonly topicId: string;
@@ -24,6 +33,8 @@ interface Step {
 export class Reader {
   readonly #cluster: Cluster;
   readonly #lanes = new Map<number, FetchLanes>();
+  /** By topic: bytes on the wire of a byte of values, as the last read found it. */
+  readonly #wireShares = new Map<string, number>();
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -80,7 +91,8 @@ export class Reader {
     let tries = 0;
     return this.#cluster.patiently(`cannot read ${topic}/${partition} at ${from}`, { topic }, async () => {
       const { topic: known, node } = await this.#cluster.leader(topic, partition);
-      const asked = { topicId: known.id, partition, from, waitMs: options.waitMs, bytesMax: options.bytesMax };
+      const bytesMax = this.#wireBytes(topic, options.bytesMax);
+      const asked = { topicId: known.id, partition, from, waitMs: options.waitMs, bytesMax };
       return this.#lanesOf(node).with(async (lane) => {
         const answer = await lane.call(fetchRequest(asked), asked.waitMs);
         if (answer.error === KAFKA_ERROR.offsetOutOfRange) return this.#outOfRange(topic, partition, from, known.id);
@@ -91,10 +103,17 @@ export class Reader {
           lane.close();
           throw new ProtocolError(KAFKA_ERROR.corruptMessage);
         }
+        if (read.valueBytes > 0) this.#wireShares.set(topic, read.wireBytes / read.valueBytes);
         const bounds = { start: answer.start as Offset, end: answer.end as Offset };
-        return { topicId: known.id, bounds, ...read };
+        return { topicId: known.id, bounds, messages: read.messages, next: read.next };
       });
     });
+  }
+
+  /** What is fetched beyond the limit of values is thrown away, and fetched again. */
+  #wireBytes(topic: string, valueBytesMax: number): number {
+    const expected = Math.ceil(valueBytesMax * (this.#wireShares.get(topic) ?? 1));
+    return Math.min(valueBytesMax, Math.max(expected, FETCH_BYTES_MIN));
   }
 
   /** Below the start: read from there, the caller compares. Above the end: refused. */
@@ -117,34 +136,42 @@ export class Reader {
   }
 }
 
+interface Read {
+  readonly messages: readonly Message[];
+  readonly next: number;
+  /** Of the batches that were read to their end, and of their values. */
+  readonly wireBytes: number;
+  readonly valueBytes: number;
+}
+
 /** Null when the first batch that counts has a wrong checksum, unless this is the last try. */
-async function readAnswer(
-  { records }: FetchAnswer,
-  limits: BatchLimits,
-  isLastTry: boolean,
-): Promise<{ readonly messages: readonly Message[]; readonly next: number } | null> {
+async function readAnswer({ records }: FetchAnswer, limits: BatchLimits, isLastTry: boolean): Promise<Read | null> {
   const messages: Message[] = [];
   let next = limits.from;
   let bytes = 0;
+  let whole = { wireBytes: 0, valueBytes: 0 };
   for (const batch of splitBatches(records)) {
     if (batch.lastOffset < limits.from) continue;
+    const left = { messagesMax: limits.messagesMax - messages.length, bytesMax: limits.bytesMax - bytes };
+    // One that does not fit is left to the next read, rather than decompressed for a part of it now and again then.
+    if (messages.length > 0 && compressedContentBytes(batch) > left.bytesMax) break;
     if (!isCrcRight(batch)) {
       if (messages.length > 0) break;
       if (!isLastTry) return null;
-      return { messages: [unreadable(batch, 'its checksum is wrong')], next: batch.lastOffset + 1 };
+      return { messages: [unreadable(batch, 'its checksum is wrong')], next: batch.lastOffset + 1, ...whole };
     }
-    const left = { messagesMax: limits.messagesMax - messages.length, bytesMax: limits.bytesMax - bytes };
     const found = await readBatch(batch, { ...limits, ...left });
     for (const message of found) {
       bytes += message.value.length;
-      if (messages.length > 0 && bytes > limits.bytesMax) return { messages, next };
+      if (messages.length > 0 && bytes > limits.bytesMax) return { messages, next, ...whole };
       messages.push(message);
       next = message.offset + 1;
     }
     if (messages.length >= limits.messagesMax || (found.length > 0 && next <= batch.lastOffset)) break;
     next = batch.lastOffset + 1;
+    whole = { wireBytes: whole.wireBytes + batch.bytes.length, valueBytes: bytes };
   }
-  return { messages, next };
+  return { messages, next, ...whole };
 }
 
 function aborted(signal: AbortSignal | undefined): { readonly happened: Promise<null>; forget(): void } {

@@ -9,8 +9,9 @@
  *   varint headers, each varint name length, name, varint value length, value
  */
 import type { Headers, Message, Offset, OutgoingMessage } from '../log.ts';
-import { CODEC, codecName, compressZstd, decompress } from './codecs.ts';
+import { CODEC, codecName, compressZstd, decompress, zstdContentBytes } from './codecs.ts';
 import { crc32c } from './crc32c.ts';
+import { freeBuffer } from './free-buffer.ts';
 import { WireReader, WireWriter } from './protocol/wire.ts';
 
 const HEADER_BYTES = 61;
@@ -83,6 +84,12 @@ export function splitBatches(records: Buffer): readonly RawBatch[] {
 export const isCrcRight = ({ bytes }: RawBatch): boolean =>
   bytes.readUInt32BE(CRC_AT) === crc32c(bytes.subarray(CRC_FROM));
 
+/** Of its records, where they are compressed and it is known without decompressing them; 0: not known. */
+export function compressedContentBytes({ attributes, bytes }: RawBatch): number {
+  if ((attributes & ATTRIBUTE.codec) !== CODEC.zstd) return 0;
+  return zstdContentBytes(bytes.subarray(HEADER_BYTES)) ?? 0;
+}
+
 /**
  * The messages of a batch within the limits; none for Kafka's own control records. Values are copies. A batch that
  * cannot be read (magic, codec, decompression, records) comes as one message of its own bytes with UNREADABLE_HEADER.
@@ -94,7 +101,9 @@ export async function readBatch(batch: RawBatch, limits: BatchLimits): Promise<r
     const codec = batch.attributes & ATTRIBUTE.codec;
     const records = await decompress(codec, batch.bytes.subarray(HEADER_BYTES), limits.batchBytesMax);
     if (records === null) return [unreadable(batch, `compressed by ${codecName(codec)}`)];
-    return readRecords(batch, records, limits);
+    const messages = readRecords(batch, records, limits);
+    if (codec !== CODEC.none) freeBuffer(records);
+    return messages;
   } catch (error) {
     return [unreadable(batch, error instanceof Error ? error.message : String(error))];
   }
@@ -166,6 +175,8 @@ export async function encodeBatch(messages: readonly OutgoingMessage[], nowMs: n
     .int64(nowMs);
   // No producer id, epoch or sequence: an idempotent producer is not wanted (DESIGN section 4).
   writer.int64(-1).int16(-1).int32(-1).int32(messages.length).raw(body);
+  if (packed !== records) freeBuffer(packed);
+  freeBuffer(records);
   const batch = writer.written;
   batch.writeUInt32BE(crc32c(batch.subarray(CRC_FROM)), CRC_AT);
   return batch;
