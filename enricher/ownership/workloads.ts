@@ -43,6 +43,8 @@ export class WorkloadTable {
   readonly #where = new PartTable();
   readonly #objects: (Workload | undefined)[] = [];
   #objectIds = new Int32Array(CAPACITY_MIN);
+  /** By place: who was asked for last while another's object was there. */
+  #wanted = new Int32Array(CAPACITY_MIN);
 
   /** The id of a workload, with one reference more. */
   acquire(workload: Workload): number {
@@ -117,15 +119,23 @@ export class WorkloadTable {
       subnetId: where[5],
       labels: who[5],
     };
+    this.#keep(slot, id, workload);
+    return workload;
+  }
+
+  /** In a free place, or in another's where it is asked for twice in a row: what is asked for once dies young. */
+  #keep(slot: number, id: number, workload: Workload): void {
     while (this.#objects.length <= slot) this.#objects.push(undefined);
     if (slot >= this.#objectIds.length) {
-      const old = this.#objectIds;
-      this.#objectIds = new Int32Array(Math.min(OBJECTS, Math.max(2 * old.length, slot + 1)));
-      this.#objectIds.set(old);
+      this.#objectIds = grown(this.#objectIds, slot);
+      this.#wanted = grown(this.#wanted, slot);
+    }
+    if (this.#objects[slot] !== undefined && this.#wanted[slot] !== id) {
+      this.#wanted[slot] = id;
+      return;
     }
     this.#objects[slot] = workload;
     this.#objectIds[slot] = id;
-    return workload;
   }
 
   /** The id of a workload that is equal in every text, -1 when no claim names it. */
@@ -214,6 +224,12 @@ export class WorkloadTable {
     // At once, and not when the collector finds it.
     old.buffer.transfer(0);
   }
+}
+
+function grown(ids: Int32Array<ArrayBuffer>, slot: number): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(Math.min(OBJECTS, Math.max(2 * ids.length, slot + 1)));
+  larger.set(ids);
+  return larger;
 }
 
 const isNamedAfter = ({ instance, name }: Workload): boolean => name !== '' && instance.startsWith(name);
