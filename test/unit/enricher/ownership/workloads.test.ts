@@ -67,3 +67,19 @@ test('every text comes back as it was, whatever the instance has of the name, an
   }
   assert.equal(table.size, 0);
 });
+
+test('workloads that share a place for an object come back as they are, whoever is kept there', () => {
+  const table = new WorkloadTable();
+  const places = 1 << 17;
+  for (let i = 0; i <= places; i += 1) assert.equal(table.acquire(workload(`w${i}`)), i);
+  const kept = table.get(0);
+  assert.equal(table.get(0), kept, 'a free place is taken at once');
+  assert.equal(table.get(places).instanceUid, workload(`w${places}`).instanceUid);
+  assert.equal(table.get(0), kept, 'once asked for is not enough');
+  const other = table.get(places);
+  assert.equal(table.get(places), other, 'twice is');
+  assert.deepEqual(table.get(0), kept);
+  table.release(places);
+  assert.equal(table.acquire(workload('anew')), places);
+  assert.equal(table.get(places).instanceUid, workload('anew').instanceUid);
+});
