@@ -29,7 +29,7 @@ export const suites = [
     needs: [iproute, nftables, pip],
     servers: [...servers, 'python'],
   },
-  { name: 'fault', limitS: 720, testLimitS: 300, parallel: 1, root: true, needs: [iproute], servers },
+  { name: 'fault', limitS: 720, testLimitS: 300, parallel: 2, root: true, needs: [iproute], servers },
   { name: 'e2e', limitS: 900, testLimitS: 600, parallel: 1, root: true, needs: [iproute] },
   {
     name: 'kubernetes',
