@@ -53,10 +53,14 @@ export class OwnershipMessages {
     return this.#lists(shares, asOfUs);
   }
 
-  /** What began and ended. Of each reporter only the last part may say that everything up to `asOfUs` has been said. */
+  /**
+   * What began and ended. Of each reporter only the last part may say that everything up to `asOfUs` has been said. One
+   * whose share stands still says `asOfUs` too: a delta puts the heartbeat off, and it would pass for silent.
+   */
   delta(claims: readonly Claim[], asOfUs: number, previousAsOfUs: number): readonly OwnershipPart[] {
     return sharesOf(claims, this.reporters).flatMap((share, i) => {
       const groups = groupsOf(share, this.#bytesMax);
+      if (groups.length === 0) return [this.#reporters[i]!.encode(OwnershipKind.asOf, [], asOfUs)];
       const asOf = (part: number): number => (part === groups.length - 1 ? asOfUs : previousAsOfUs);
       return groups.map((group, part) => this.#reporters[i]!.encode(OwnershipKind.delta, group, asOf(part)));
     });

@@ -6,14 +6,17 @@ import { silentMeter } from '../../../contract/meter.ts';
 import { OWNERSHIP_KIND_SYMBOLS } from '../../../schemas/generated/common.ts';
 import { decodeOwnershipMessage, type OwnershipMessage } from '../../../schemas/generated/ownership-v1.ts';
 import { ClaimPipeline } from '../../../sidecar/claim-pipeline.ts';
+import type { Listener } from '../../../sidecar/host-view.ts';
 import { Sender } from '../../../sidecar/sender.ts';
 import { FakeHost, FakeSource, listenerOf, namespaceOf } from '../../fixtures/fake-machine.ts';
 import { MemoryBroker } from '../../fixtures/memory-log.ts';
 
 const OWN = 'own';
 
-/** A pipeline whose machine shows another listener at each scan, a second apart, for so many seconds. */
-async function busy(seconds: number): Promise<OwnershipMessage[]> {
+const another = (second: number): Listener[] => [listenerOf(1, '10.0.0.1', 80 + second, 11)];
+
+/** A pipeline whose machine shows another listener, or what is said, at each scan, a second apart. */
+async function busy(seconds: number, listeners: (second: number) => Listener[] = another): Promise<OwnershipMessage[]> {
   const broker = new MemoryBroker();
   broker.ensure([{ name: OWN, partitions: 1, retentionMs: null, retentionBytes: null, messageBytesMax: 1 << 20 }]);
   const log = broker.client();
@@ -33,7 +36,7 @@ async function busy(seconds: number): Promise<OwnershipMessage[]> {
   const pipeline = new ClaimPipeline(options, 'e1', sender);
   for (let second = 0; second < seconds; second += 1) {
     nowMs += 1000;
-    host.listeners = [listenerOf(1, '10.0.0.1', 80 + second, 11)];
+    host.listeners = listeners(second);
     await pipeline.scan([], nowMs, 1000 * nowMs);
     pipeline.speak(nowMs, 1000 * nowMs);
     await sender.drained(1000);
@@ -49,4 +52,17 @@ test('where something changes at each scan, the full list still comes once a min
     [0, 60, 120],
   );
   assert.equal(kinds.filter((kind) => kind === 'delta').length, 129);
+});
+
+test('where the claims are shared among reporters and one has a change at each scan, the others do not fall silent', async () => {
+  const staying = Array.from({ length: 8000 }, (_, i) => listenerOf(1, '10.0.0.1', 1000 + i, 11));
+  const comesAndGoes = listenerOf(1, '10.0.0.1', 80, 11);
+  const messages = await busy(12, (second) => (second % 2 === 0 ? staying : [...staying, comesAndGoes]));
+  const said = Map.groupBy(messages, ({ reporter }) => reporter);
+  assert.ok(said.size > 1);
+  for (const [reporter, its] of said) {
+    const seconds = its.map(({ asOfUs }) => asOfUs / 1_000_000 - 1001);
+    assert.equal(seconds.at(-1), 11, reporter);
+    for (const [i, second] of seconds.entries()) assert.ok(second - (seconds[i - 1] ?? 0) <= 5, reporter);
+  }
 });

@@ -93,10 +93,24 @@ test('what ends and begins at an address and port is said by the reporter that h
   const messages = large();
   const full = decoded(messages.first(many, 900));
   const changed = [claim(7), claim(8), claim(9)];
-  for (const { reporter: name, kind, claims } of decoded(messages.delta(changed, 950, 900))) {
-    assert.equal(kind, OwnershipKind.delta);
+  const said = decoded(messages.delta(changed, 950, 900));
+  assert.deepEqual(portsOf(said), [7, 8, 9]);
+  for (const { reporter: name, claims } of said) {
     const listed = full.filter((message) => message.reporter === name);
     for (const port of claims.port.subarray(0, claims.length)) assert.ok(portsOf(listed).includes(port));
+  }
+});
+
+test('where one reporter tells of a change, the others say how far they know, so that none is taken for silent', () => {
+  const messages = large();
+  messages.first(many, 900);
+  const said = decoded(messages.delta([claim(7)], 950, 900));
+  assert.equal(said.length, messages.reporters);
+  assert.equal(new Set(said.map(({ reporter: name }) => name)).size, messages.reporters);
+  assert.equal(said.filter(({ kind }) => kind === OwnershipKind.delta).length, 1);
+  for (const { kind, asOfUs, claims } of said) {
+    assert.equal(asOfUs, 950);
+    assert.deepEqual([kind, claims.length], claims.length > 0 ? [OwnershipKind.delta, 1] : [OwnershipKind.asOf, 0]);
   }
 });
 
