@@ -18,9 +18,12 @@ export interface FlowTopic {
 type Context = Pick<SinkContext, 'log' | 'clock' | 'logger' | 'meter' | 'group'>;
 
 const READ = { messagesMax: 16, bytesMax: 4 * 1024 * 1024, waitMs: 500 };
-/** Of one request to one partition; in memory are those of all partitions of one enriched message's part. */
+/**
+ * Of all partitions together, so of one request at most: with its keys and headers far below what a topic that Weir
+ * makes takes at once (RAW_MESSAGE_BYTES_MAX), however the keys fall.
+ */
 const PART_MESSAGES = 2000;
-const PART_BYTES: number = 2 * 1024 * 1024;
+const PART_BYTES: number = 512 * 1024;
 const PAUSE_MS = 500;
 
 /** Fails: WEIR_TRANSPORT_UNKNOWN_TOPIC where the topic is not there. */
@@ -52,8 +55,7 @@ class FlowTopicRun {
     const { topic, partition, signal } = this.#assignment;
     let next = ((await this.#retry(() => log.position(group, topic, partition))) ?? 0) as Offset;
     while (!signal.aborted) {
-      const read = await this.#retry(() => log.read(topic, partition, next, { ...READ, signal }));
-      for (const message of read?.messages ?? []) {
+      for (const message of await this.#read(next)) {
         if (!(await this.#write(message))) return;
         next = (message.offset + 1) as Offset;
         await this.#retry(async () => [await log.commit(group, topic, partition, next)]);
@@ -61,28 +63,48 @@ class FlowTopicRun {
     }
   }
 
-  /** False: the partition is taken away, and the message is not written whole. */
+  /** Nothing, after a pause, while another topic is there under the name: offsets are of the one that was given. */
+  async #read(from: Offset): Promise<readonly Message[]> {
+    const { log, clock, logger } = this.#context;
+    const { topic, topicId, partition, signal } = this.#assignment;
+    const read = await this.#retry(() => log.read(topic, partition, from, { ...READ, signal }), isReadAgain);
+    if (read === null || read.topicId === topicId) return read?.messages ?? [];
+    logger.warn({ topic, partition, topicId: read.topicId }, 'topic_made_anew');
+    await clock.sleep(PAUSE_MS, signal);
+    return [];
+  }
+
+  /** False: the partition is taken away, and the message is not written whole. Produces outside of any `catch`. */
   async #write(message: Message): Promise<boolean> {
     let count = 0;
     let bytes = 0;
-    try {
-      for (const flow of this.#messages.of(message.value)) {
-        const to = partitionOf(flow.key ?? '', this.#partitions);
-        const part = this.#parts.get(to);
-        if (part === undefined) this.#parts.set(to, [flow]);
-        else part.push(flow);
-        bytes += flow.value.byteLength;
-        if (++count < PART_MESSAGES && bytes < PART_BYTES) continue;
+    for (const flow of this.#flowsOf(message)) {
+      const key = flow.key ?? '';
+      const flowBytes = flow.value.byteLength + key.length;
+      if (count === PART_MESSAGES || bytes + flowBytes > PART_BYTES) {
         if (!(await this.#flush())) return false;
         [count, bytes] = [0, 0];
       }
+      const to = partitionOf(key, this.#partitions);
+      const part = this.#parts.get(to);
+      if (part === undefined) this.#parts.set(to, [flow]);
+      else part.push(flow);
+      count += 1;
+      bytes += flowBytes;
+    }
+    return this.#flush();
+  }
+
+  /** What cannot be read has no flows. */
+  *#flowsOf({ value, offset }: Message): Generator<OutgoingMessage> {
+    try {
+      yield* this.#messages.of(value);
     } catch (error) {
       if (!(error instanceof WeirError) || error.disposition !== 'drop') throw error;
       // The lake's sink tells of it, and keeps it as a dead letter.
       const { partition } = this.#assignment;
-      this.#context.logger.warn({ partition, offset: message.offset, code: error.code }, 'no_single_flows');
+      this.#context.logger.warn({ partition, offset, code: error.code }, 'no_single_flows');
     }
-    return this.#flush();
   }
 
   async #flush(): Promise<boolean> {
@@ -97,14 +119,14 @@ class FlowTopicRun {
   }
 
   /** Null when the partition is taken away first. */
-  async #retry<T>(call: () => Promise<T>): Promise<T | null> {
+  async #retry<T>(call: () => Promise<T>, isAgain: (error: WeirError) => boolean = isRetry): Promise<T | null> {
     const { clock, logger } = this.#context;
     const { signal } = this.#assignment;
     for (;;) {
       try {
         return await call();
       } catch (error) {
-        if (!(error instanceof WeirError) || error.disposition !== 'retry') throw error;
+        if (!(error instanceof WeirError) || !isAgain(error)) throw error;
         if (signal.aborted) return null;
         logger.warn({ topic: this.#topic, code: error.code, error: error.message }, 'tried again');
       }
@@ -112,3 +134,8 @@ class FlowTopicRun {
     }
   }
 }
+
+const isRetry = ({ disposition }: WeirError): boolean => disposition === 'retry';
+
+/** Beyond the end is who reads a topic that was made anew: the partition is taken away soon, and given anew. */
+const isReadAgain = (error: WeirError): boolean => isRetry(error) || error.code === 'WEIR_TRANSPORT_OUT_OF_RANGE';
