@@ -144,15 +144,15 @@ export class FlowPipeline {
     return listens;
   }
 
-  /** Read the ring until it is empty or no more may be held. */
+  /** Read the ring until it is empty or no more may be held. Translations come next, before any row is looked up. */
   read(nowMs: number): RingReading {
     const listens: ListenEvent[] = [];
     let drained = false;
     do {
       while (this.#columns.length < ROWS_WAITING_MAX && !drained) drained = !this.#readOnce(nowMs, listens);
+      this.#translator?.poll(nowMs);
       this.#relieve(nowMs);
     } while (!drained && this.#columns.length < ROWS_WAITING_MAX);
-    this.#translator?.poll(nowMs);
     const counters = this.#options.source.counters();
     this.#misses.observe(counters);
     this.#accounts.in(this.#losses.observe(counters, nowMs * 1000));

@@ -3,7 +3,7 @@
  * here: a namespace without a chain of the type nat costs one look a second, and its connections cost the kernel nothing.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { fromUnknown } from '../../contract/errors.ts';
+import { fromUnknown, WeirError } from '../../contract/errors.ts';
 import type { Logger } from '../../contract/log.ts';
 import type { Meter } from '../../contract/meter.ts';
 import type { TranslationFeed } from './feed.ts';
@@ -19,6 +19,13 @@ const RECORDS_AT_ONCE = 4096;
 const ENOBUFS = 105;
 /** Parts of a list: more than this is no list any more, but a kernel that adds faster than is read. */
 const LIST_PARTS_MAX = 65_536;
+/** Of a list, as many as the table holds. */
+const LIST_RECORDS_MAX = 131_072;
+/** Reads that clear the socket before a list; what comes faster than that is told by the next overrun. */
+const DISCARD_READS_MAX = 64;
+/** Until the next list, where events come faster than a list is read. It doubles. */
+const LIST_PAUSE_US_MIN = 1_000_000;
+const LIST_PAUSE_US_MAX = 60_000_000;
 
 /** What this process's namespace says of itself. */
 export interface NamespaceFiles {
@@ -26,11 +33,14 @@ export interface NamespaceFiles {
   readonly tracked: string;
   /** Tables of the older iptables, which nf_tables does not list. */
   readonly oldTables: readonly string[];
+  /** 0: the kernel tells nobody of beginnings and ends. */
+  readonly events: string;
 }
 
 const FILES: NamespaceFiles = {
   tracked: '/proc/sys/net/netfilter/nf_conntrack_count',
   oldTables: ['/proc/net/ip_tables_names', '/proc/net/ip6_tables_names'],
+  events: '/proc/sys/net/netfilter/nf_conntrack_events',
 };
 
 export interface KernelFeedOptions {
@@ -49,6 +59,8 @@ export class KernelFeed implements TranslationFeed {
   #handle: ConntrackHandle | null = null;
   #isOff = false;
   #isStale = false;
+  #nextListUs = 0;
+  #listPauseUs = LIST_PAUSE_US_MIN;
   #nextLookUs = 0;
   /** When the last read began: what it did not bring happened later. */
   #sinceUs = 0;
@@ -62,8 +74,10 @@ export class KernelFeed implements TranslationFeed {
     if (this.#isOff) return;
     try {
       if (this.#handle === null && !this.#open()) return;
-      if (this.#isStale) this.#list(table);
-      this.#read(table);
+      const isListed = this.#isStale;
+      if (isListed && !this.#mayList()) return;
+      if (isListed) this.#list(table);
+      this.#read(table, isListed);
       table.sweep(this.#sinceUs);
       this.#options.meter.set('weir_sidecar_translations_held', table.size);
     } catch (cause) {
@@ -94,6 +108,7 @@ export class KernelFeed implements TranslationFeed {
     if (nowUs < this.#nextLookUs && nowUs > this.#nextLookUs - 2 * LOOK_US) return false;
     this.#nextLookUs = nowUs + LOOK_US;
     if (!this.#translates()) return false;
+    this.#assertEvents();
     this.#handle = this.#options.addon.conntrackOpen({ bufferBytes: BUFFER_BYTES });
     this.#isStale = true;
     this.#options.logger.info({ netns: this.netns }, 'translated connections are followed');
@@ -106,6 +121,20 @@ export class KernelFeed implements TranslationFeed {
     return addon.conntrackNatChains() || files.oldTables.some((file) => namesNat(file));
   }
 
+  /** Without events a list would be believed for ever. */
+  #assertEvents(): void {
+    const { events } = this.#options.files ?? FILES;
+    if (!existsSync(events) || readFileSync(events, 'utf8').trim() !== '0') return;
+    const remedy = 'sysctl net.netfilter.nf_conntrack_events=1 and start the sidecar again';
+    throw new WeirError('WEIR_SIDECAR_NO_CONNTRACK', `the kernel tells of no connections (${events} is 0); ${remedy}`);
+  }
+
+  /** The clock may have been set meanwhile: no pause is longer than the longest. */
+  #mayList(): boolean {
+    const waitUs = this.#nextListUs - this.#nowUs();
+    return waitUs <= 0 || waitUs > LIST_PAUSE_US_MAX;
+  }
+
   /** All that is there, before any event is applied: one that ends during the list ends after it here, too. */
   #list(table: TranslationTable): void {
     const { addon } = this.#options;
@@ -116,7 +145,8 @@ export class KernelFeed implements TranslationFeed {
     const parts: { words: Int32Array; records: number }[] = [];
     for (let part = 0; ; part += 1) {
       const { records, done } = addon.conntrackDump(this.#handle!, this.#records);
-      if (records > 0) parts.push({ words: this.#words.slice(0, CONNTRACK_RECORD.words * records), records });
+      const isKept = records > 0 && parts.length * RECORDS_AT_ONCE < LIST_RECORDS_MAX;
+      if (isKept) parts.push({ words: this.#words.slice(0, CONNTRACK_RECORD.words * records), records });
       if (done || part === LIST_PARTS_MAX) break;
     }
     const hiUs = this.#nowUs() + 1000;
@@ -126,7 +156,7 @@ export class KernelFeed implements TranslationFeed {
 
   /** Events from before a list say nothing that it does not. */
   #discard(): void {
-    for (;;) {
+    for (let reads = 0; reads < DISCARD_READS_MAX; reads += 1) {
       try {
         if (!this.#options.addon.conntrackRead(this.#handle!, this.#records).more) return;
       } catch (cause) {
@@ -135,9 +165,11 @@ export class KernelFeed implements TranslationFeed {
     }
   }
 
-  #read(table: TranslationTable): void {
+  /** `isListed`: in this poll already. What overruns the buffer again within one waits for its next list. */
+  #read(table: TranslationTable, isListed: boolean): void {
     const { addon, meter } = this.#options;
     const beginUs = this.#nowUs();
+    let lists = isListed ? 1 : 0;
     for (let more = true; more; ) {
       let read: { readonly records: number; readonly more: boolean };
       try {
@@ -145,7 +177,9 @@ export class KernelFeed implements TranslationFeed {
       } catch (cause) {
         if (errnoOf(cause) !== ENOBUFS) throw cause;
         meter.add('weir_sidecar_translation_overruns_total', 1);
+        if (lists > 0) return this.#listLater(table);
         this.#list(table);
+        lists += 1;
         continue;
       }
       table.apply(this.#words, read.records, this.#sinceUs, this.#nowUs() + 1000);
@@ -153,6 +187,15 @@ export class KernelFeed implements TranslationFeed {
       ({ more } = read);
     }
     this.#sinceUs = Math.max(this.#sinceUs, beginUs);
+    if (lists === 0) this.#listPauseUs = LIST_PAUSE_US_MIN;
+  }
+
+  /** Nothing is known meanwhile: rather no translation than no capture. */
+  #listLater(table: TranslationTable): void {
+    table.forget();
+    this.#isStale = true;
+    this.#nextListUs = this.#nowUs() + this.#listPauseUs;
+    this.#listPauseUs = Math.min(2 * this.#listPauseUs, LIST_PAUSE_US_MAX);
   }
 }
 

@@ -94,7 +94,11 @@ export class Translator {
     question.endUs = columns.endUs[row]!;
     question.failed = columns.report[row] === Report.failed;
     this.#lookups += 1;
-    const entry = this.#table.find(question);
+    let entry = this.#table.find(question);
+    if (entry < 0 && columns.role[row] === Role.unknown) {
+      question.asClient = false;
+      entry = this.#table.find(question);
+    }
     if (entry < 0) return false;
     this.#fill(columns, row, entry);
     if (question.asClient && columns.report[row] !== Report.interim) this.#table.finish(entry, this.#polledUs);

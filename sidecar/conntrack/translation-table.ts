@@ -71,6 +71,9 @@ export class TranslationTable {
     let begunAgree = true;
     for (let e = store.first(flow); e >= 0; e = store.following(flow, e)) {
       if (born[2 * e]! - SLACK_US > flow.endUs || died[2 * e + 1]! + SLACK_US < fromUs) continue;
+      // Of a connection that nobody listened to when it began the kernel may tell no end either (nf_conntrack_events = 2);
+      // a flow that was opened after the list has an event of its own, or no translation.
+      if ((flags[e]! & SEEN) !== 0 && flow.openedUs > born[2 * e + 1]! + SLACK_US) continue;
       if ((flags[e]! & SHAKY) !== 0) return -1;
       if (only < 0) only = e;
       else if (!store.isSame(only, e)) agree = false;

@@ -81,7 +81,9 @@ const tracked = join(folder, 'nf_conntrack_count');
 writeFileSync(tracked, '0\n');
 const oldTables = join(folder, 'ip_tables_names');
 writeFileSync(oldTables, 'filter\nnat\n');
-const FILES: NamespaceFiles = { tracked, oldTables: [] };
+const events = join(folder, 'nf_conntrack_events');
+writeFileSync(events, '2\n');
+const FILES: NamespaceFiles = { tracked, oldTables: [], events };
 
 function feed(
   addon: FakeAddon,
@@ -116,10 +118,10 @@ test('a namespace without translation is looked at once a second, and nothing is
 
 test('a kernel without connection tracking is not asked, and a table of the older iptables counts as a chain', () => {
   const addon = new FakeAddon();
-  feed(addon, silentLogger, { tracked: join(folder, 'missing'), oldTables: [] }).poll(10_000);
+  feed(addon, silentLogger, { ...FILES, tracked: join(folder, 'missing') }).poll(10_000);
   assert.deepEqual(addon.calls, []);
   addon.translates = false;
-  feed(addon, silentLogger, { tracked, oldTables: [join(folder, 'missing'), oldTables] }).poll(10_000);
+  feed(addon, silentLogger, { ...FILES, oldTables: [join(folder, 'missing'), oldTables] }).poll(10_000);
   assert.deepEqual(addon.calls, ['chains', 'open', 'list']);
 });
 
@@ -149,6 +151,36 @@ test('lost events are counted, and everything is listed anew', () => {
   assert.equal(meter.total('weir_sidecar_translation_overruns_total'), 1);
   assert.equal(table.size, 1);
   assert.equal(addon.calls.filter((call) => call === 'list').length, 2);
+});
+
+test('events that come faster than a list is read are given up for a growing while, and nothing is known then', () => {
+  const addon = new FakeAddon();
+  addon.list = [connection(1, 'seen')];
+  const { poll, table, meter } = feed(addon);
+  poll(10_000);
+  addon.overruns = 1000;
+  for (let ms = 10_100; ms < 17_000; ms += 100) poll(ms);
+  assert.equal(table.size, 0);
+  const lists = addon.calls.filter((call) => call === 'list').length;
+  assert.ok(lists <= 5, `${lists} lists in seven seconds`);
+  assert.ok(meter.total('weir_sidecar_translation_overruns_total') <= 8);
+  addon.overruns = 0;
+  poll(30_000);
+  assert.equal(table.size, 1);
+});
+
+test('a kernel that tells of no beginnings and ends is not followed, and its setting is named', () => {
+  const addon = new FakeAddon();
+  const lines: string[] = [];
+  const logger: Logger = { ...silentLogger, warn: (fields) => void lines.push(JSON.stringify(fields)) };
+  const off = join(folder, 'off');
+  writeFileSync(off, '0\n');
+  const { poll } = feed(addon, logger, { ...FILES, events: off });
+  poll(10_000);
+  poll(20_000);
+  assert.deepEqual(addon.calls, ['chains']);
+  assert.equal(lines.length, 1);
+  assert.match(lines[0]!, /WEIR_SIDECAR_NO_CONNTRACK.*nf_conntrack_events=1/);
 });
 
 test('after the clock was set everything is listed anew', () => {

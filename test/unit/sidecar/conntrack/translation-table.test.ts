@@ -116,6 +116,14 @@ test('one that was there when listening began belongs to flows that were there t
   assert.equal(kernel.find(1150, 1180), '10.0.2.1');
 });
 
+test('one that was there when listening began, and whose end nobody told, is not taken for a later connection', () => {
+  const kernel = new Kernel();
+  kernel.read(990);
+  kernel.read(1000, { kind: 'seen' });
+  assert.equal(kernel.find(900, 1080), '10.0.1.1');
+  assert.equal(kernel.find(2000, 2100), null);
+});
+
 test('what a list and an event both tell of is one, and its beginning is the event’s', () => {
   const kernel = new Kernel();
   kernel.read(1000);
