@@ -32,7 +32,10 @@ export async function awaitCommitted(
   });
 }
 
-/** A log that remembers how far its user has read. Who asks for an offset has taken everything below it. */
+/**
+ * A log that remembers how far its user has read. Who asks for an offset has taken everything below it. For one reader of
+ * a topic: of several the furthest would count.
+ */
 export interface WatchedLog {
   readonly log: Log;
   /** True once everything that `topic` held when this was called was taken. */

@@ -37,7 +37,7 @@ export async function startPipeline(
   const started: Stage[] = [];
   try {
     const reading = watchReads(parts.log);
-    const sink = await startSinkFrom({ ...of('sink'), log: reading.log }, lake);
+    const sink = await startSinkFrom({ ...of('sink'), log: reading.log }, lake, parts.log);
     started.push(sink.stage);
     const enricher = await startEnricherFrom(of('enricher'));
     started.push(enricher.stage);

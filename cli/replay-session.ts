@@ -44,7 +44,7 @@ export async function replaySession(
       const counts = await replayAll(source, target, config, plan, signal);
       const reading = watchReads(target);
       const parts = { log: reading.log, clock: systemClock, logger, meter: createMeter(), config };
-      const sink = await startSinkFrom(parts, into.lake);
+      const sink = await startSinkFrom(parts, into.lake, target);
       const flows = await reading.awaitTaken(systemClock, topicName(config, 'enriched'), SINK_WAIT_MS);
       const claims = await reading.awaitTaken(systemClock, topicName(config, 'ownership'), SINK_WAIT_MS);
       await sink.stage.stop();

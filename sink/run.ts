@@ -43,8 +43,8 @@ export interface SinkOptions {
   readonly flushBytesMax?: number;
   /** How long `stop` may take to store what is held. */
   readonly stopMs?: number;
-  /** Null: flows are written to the lake only. */
-  readonly flowTopic?: FlowTopic | null;
+  /** Null: flows are written to the lake only. `log`: read and written there instead, by who watches the lake's reads. */
+  readonly flowTopic?: (FlowTopic & { readonly log?: Log }) | null;
   /** Files of chains that begin now, and of those that began in it. Closed by the stage. Default: Parquet. */
   readonly format?: TableFormat;
 }
@@ -100,7 +100,8 @@ export async function startSink(options: SinkOptions): Promise<Stage> {
 function joinSingles(options: SinkOptions, context: SinkContext): Promise<Membership> | null {
   const { flowTopic = null, enrichedTopic, group } = options;
   if (flowTopic === null) return null;
-  return joinFlowTopic({ ...context, group: `${group}.flows` }, enrichedTopic, flowTopic);
+  const { log = context.log } = flowTopic;
+  return joinFlowTopic({ ...context, log, group: `${group}.flows` }, enrichedTopic, flowTopic);
 }
 
 function contextOf(options: SinkOptions, format: TableFormat): SinkContext {
