@@ -2,6 +2,7 @@
 import { WeirError } from '../contract/errors.ts';
 import type { Loss, Source } from '../schemas/generated/common.ts';
 import type { RawBatch } from '../schemas/generated/flows-raw-v1.ts';
+import { RECOVERED } from '../schemas/objects.ts';
 import { HEADER, type Headers } from '../transport/log.ts';
 
 /** A range wider than this is no batch's: 2^32 flows are an hour of the largest fleet on one node. */
@@ -46,6 +47,8 @@ export function checkRange(batch: RawBatch, headers: Headers): void {
   let lost = 0;
   for (const loss of batch.losses) {
     if (loss.flows < 0) throw refuse('a loss of a numbered stream without a count', batch);
+    // Only who drives a dead letter again says so, of a batch that passed here.
+    if (loss.reason === RECOVERED) throw refuse(`a loss of reason ${RECOVERED}`, batch);
     lost += loss.flows;
   }
   if (numbers + lost !== next - first) throw refuse(`${numbers} flows in rows and ${lost} in losses`, batch);

@@ -44,6 +44,7 @@ test('a batch that contradicts itself or its headers is refused', () => {
   refused({ flows: [flow], next: 2 });
   refused({ flows: [flow], losses: [{ ...loss, flows: -1 }], next: 0 });
   refused({ flows: [{ ...flow, numbers: 0 }] });
+  refused({ flows: [flow], losses: [{ ...loss, stage: 'enricher', reason: 'recovered' }] });
   refused({ flows: [flow], ring: '' });
   refused({ flows: [flow], ring: 'other', first: 10, seq: 4 }, headers);
   refused({ flows: [flow], ring: 'r', first: 10, seq: 4 }, headers);
