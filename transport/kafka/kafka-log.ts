@@ -122,7 +122,10 @@ export class KafkaLog implements log.Log {
     return this.#producer.produce(topic, partition, messages);
   }
 
-  /** A partition that this process was given, and whose session is over, gives nothing: another may be at it. */
+  /**
+   * A partition that this process was given, and whose session is over, gives nothing: another may be at it. Where it was
+   * given by several groups, one that lasts is enough: the others' commits are refused.
+   */
   async read(topic: string, partition: number, from: log.Offset, options: log.ReadOptions): Promise<log.ReadResult> {
     this.#assertOpen();
     const members = this.#membersAt(topic, partition);
@@ -133,7 +136,8 @@ export class KafkaLog implements log.Log {
       const result = await this.#reader.read(topic, partition, from, options);
       messages = result.messages.length;
       isCaughtUp = from >= result.bounds.end;
-      return members.some((member) => member.isLapsed) ? { ...result, messages: [] } : result;
+      const isLapsed = members.length > 0 && members.every((member) => member.isLapsed);
+      return isLapsed ? { ...result, messages: [] } : result;
     } finally {
       for (const { runs } of members) runs.answered(partition, messages, isCaughtUp);
     }
