@@ -52,6 +52,18 @@ static int answer_reserve(struct answer *answer)
 	return 0;
 }
 
+/* A dump that failed ends like a whole one, but for the number that comes with its end. */
+static int done(const uint8_t *body, size_t length)
+{
+	int32_t error = 0;
+
+	if (length >= sizeof(error))
+		memcpy(&error, body, sizeof(error));
+	if (error >= 0)
+		return 1;
+	return error >= -4095 ? error : -EBADMSG;
+}
+
 /* Looks for the dump's end in what came. 0: go on, 1: that was all, -errno: refused, or not understood. */
 static int chunk_end(const uint8_t *bytes, size_t length)
 {
@@ -64,7 +76,7 @@ static int chunk_end(const uint8_t *bytes, size_t length)
 		if (header.nlmsg_len < sizeof(header) || header.nlmsg_len > length)
 			return -EBADMSG;
 		if (header.nlmsg_type == NLMSG_DONE)
-			return 1;
+			return done(bytes + sizeof(header), header.nlmsg_len - sizeof(header));
 		if (header.nlmsg_type == NLMSG_ERROR) {
 			if (header.nlmsg_len < sizeof(header) + sizeof(error))
 				return -EBADMSG;
@@ -128,7 +140,8 @@ static int ask_here(struct answer *answer)
 	if (!err)
 		err = ask(fd, AF_INET6, answer);
 	close(fd);
-	return err;
+	/* A kernel without tcp_diag says "no such entry": not to be taken for a namespace file that is gone. */
+	return err == -ENOENT ? -EPROTONOSUPPORT : err;
 }
 
 /* A process may have ended and its number been given to another one since: the inode tells. */

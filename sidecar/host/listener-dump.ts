@@ -16,11 +16,10 @@ const TCP_LISTEN = 10;
 
 /**
  * Will be the same at the next look: no right (EPERM, EACCES), no such thing in this kernel (EINVAL, ENOSYS,
- * EPROTONOSUPPORT, EAFNOSUPPORT), no answer in time (EAGAIN). Anything else may be over by then: a process that ended.
+ * EPROTONOSUPPORT, which the addon says for a missing tcp_diag too, EAFNOSUPPORT), no answer in time (EAGAIN). Anything
+ * else may be over by then: a process that ended.
  */
 const REFUSALS: ReadonlySet<number> = new Set([1, 13, 22, 38, 93, 97, 11]);
-/** ENOENT: no such file, or no diag module; the own namespace has no file. */
-const ABSENT = 2;
 
 /** Listening sockets of a dump. Pure. What is cut off or none of it is left out. */
 export function dumpedSockets(dump: Uint8Array): ListeningSocket[] {
@@ -83,7 +82,7 @@ export class ListenerDump {
       return dumpedSockets(this.#addon.listenerDump({ path, inode }));
     } catch (cause) {
       if (!isNativeError(cause)) throw cause;
-      if (path === null) this.#mayAsk = !REFUSALS.has(cause.errno) && cause.errno !== ABSENT;
+      if (path === null) this.#mayAsk = !REFUSALS.has(cause.errno);
       else this.#mayEnter = !REFUSALS.has(cause.errno);
       return null;
     }

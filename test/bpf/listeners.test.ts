@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -74,6 +74,44 @@ test('a process that lives elsewhere by now, or has ended, is not taken for the 
   const dump = new ListenerDump(addon, '/proc');
   assert.equal(dump.of(netnsOf(older.pid), new Set([process.pid, 4_194_304])), null);
   assert.equal(dump.of(netnsOf(older.pid), new Set([process.pid, older.pid]))?.length, 1);
+});
+
+/** linux/netlink.h: a message of a type with a body. */
+function netlink(type: number, body: readonly number[]): Buffer {
+  const head = Buffer.alloc(16);
+  head.writeUInt32LE(16 + 4 * body.length, 0);
+  head.writeUInt16LE(type, 4);
+  return Buffer.concat([head, Buffer.from(Int32Array.from(body).buffer)]);
+}
+
+test('a list that ends with an error is none, also where the kernel puts the error into its end', () => {
+  const [ERROR, DONE, SOCKET] = [2, 3, 20];
+  const [ENOENT, EBADMSG] = [2, 74];
+  const socket = netlink(
+    SOCKET,
+    Array.from({ length: 18 }, () => 0),
+  );
+  const cases: readonly (readonly [Buffer, number])[] = [
+    [socket, 0],
+    [netlink(DONE, [0]), 1],
+    [netlink(DONE, []), 1],
+    [Buffer.concat([socket, netlink(DONE, [0])]), 1],
+    [netlink(DONE, [-ENOENT]), -ENOENT],
+    [Buffer.concat([socket, netlink(DONE, [-ENOENT, 0])]), -ENOENT],
+    [netlink(DONE, [-100_000]), -EBADMSG],
+    [netlink(ERROR, [-ENOENT, 0, 0, 0, 0]), -ENOENT],
+    [netlink(ERROR, [-ENOENT]), -EBADMSG],
+    [netlink(DONE, [-ENOENT]).subarray(0, 18), -EBADMSG],
+  ];
+  const told = execFileSync(
+    fleet.compile('diag-end'),
+    cases.map(([bytes]) => bytes.toString('hex')),
+    { encoding: 'utf8' },
+  );
+  assert.deepEqual(
+    told.trim().split('\n').map(Number),
+    cases.map(([, end]) => end),
+  );
 });
 
 test('wrong arguments are refused', () => {

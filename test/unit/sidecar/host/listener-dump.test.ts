@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { dumpedSockets, ListenerDump } from '../../../../sidecar/host/listener-dump.ts';
@@ -111,6 +112,16 @@ test('what the kernel does not allow is asked once', () => {
   const dump = new ListenerDump(addon, '/proc');
   for (let scan = 0; scan < 3; scan++) assert.equal(dump.of(AWAY, new Set([1, 2])), null);
   assert.equal(addon.asked, 1);
+});
+
+test('a kernel without the module is asked once for its own namespace and once for all others', () => {
+  const EPROTONOSUPPORT = 93;
+  const addon = refusing(EPROTONOSUPPORT, EPROTONOSUPPORT);
+  const dump = new ListenerDump(addon, '/proc');
+  const own = statSync('/proc/self/ns/net').ino;
+  for (let scan = 0; scan < 3; scan++) assert.equal(dump.of(own + 1, new Set([1, 2])), null);
+  for (let scan = 0; scan < 3; scan++) assert.equal(dump.of(own, new Set([1])), null);
+  assert.equal(addon.asked, 2);
 });
 
 test('a namespace whose number nobody may read is not asked', () => {
