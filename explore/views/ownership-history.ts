@@ -30,6 +30,7 @@ const by = (table: string, names: readonly string[]): string[] => names.map((nam
 /**
  * Reporters repeat what they hold, and tell again when it ends: the closing wins over the open. What a life of a reporter
  * held open when it ended (rows of method `none`) was held until then, unless a later life goes on with the same claim.
+ * Objects of older versions name no life: what they leave open ends where a life that is named ends it.
  */
 export const ownershipHistory: View = {
   name: 'ownership_history',
@@ -45,12 +46,12 @@ ${columns([...KEY, 'epoch', 'max(valid_to) AS valid_to', ...REST.map((name) => `
   FROM ownership WHERE method <> 'none' GROUP BY ${KEY.join(', ')}, epoch
 ), bounded AS (
   SELECT
-${columns([...by('said', [...KEY, ...REST]), 'CASE WHEN said.valid_to IS NOT NULL THEN said.valid_to WHEN lives.resumed IS NULL OR lives.ended > lives.resumed THEN lives.ended END AS valid_to'])}
+${columns([...by('said', [...KEY, 'epoch', ...REST]), 'CASE WHEN said.valid_to IS NOT NULL THEN said.valid_to WHEN lives.resumed IS NULL OR lives.ended > lives.resumed THEN lives.ended END AS valid_to'])}
   FROM said LEFT JOIN lives
     ON lives.network = said.network AND lives.claimed_by = said.claimed_by AND lives.epoch = said.epoch
 )
 SELECT
-${columns([...KEY, 'CASE WHEN count(*) > count(valid_to) THEN NULL ELSE max(valid_to) END AS valid_to', ...REST.map((name) => `max(${name}) AS ${name}`)])}
+${columns([...KEY, 'CASE WHEN count(CASE WHEN valid_to IS NULL THEN epoch END) > 0 THEN NULL ELSE max(valid_to) END AS valid_to', ...REST.map((name) => `max(${name}) AS ${name}`)])}
 FROM bounded
 GROUP BY ${KEY.join(', ')}`,
 };
