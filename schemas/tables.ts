@@ -215,7 +215,12 @@ export const OWNERSHIP: Table = {
   columns: [
     always('network', 'string', 'id', 'Scope of the address.'),
     always('addr', 'string', 'id', 'RFC 5952 for IPv6, IPv4-mapped as IPv4.'),
-    always('prefix_length', 'int', 'id', 'Of the address as it is written: IPv4 32 or IPv6 128 is one address.'),
+    always(
+      'prefix_length',
+      'int',
+      'id',
+      'Of the address as it is written: IPv4 32 or IPv6 128 is one address. Rows of method `none` have `::/0` and no owner: a query on the table itself has to leave them out.',
+    ),
     maybe('port', 'int', 'id', 'A listening port; null for the whole address.'),
     always('valid_from', 'timestamp', 'id', 'Held for certain since.'),
     maybe('valid_to', 'timestamp', 'id', 'Held for certain until; null while it is held.'),

@@ -128,7 +128,7 @@ MSCK REPAIR TABLE losses;
 CREATE TABLE IF NOT EXISTS ownership (
   `network` string COMMENT 'Scope of the address.',
   `addr` string COMMENT 'RFC 5952 for IPv6, IPv4-mapped as IPv4.',
-  `prefix_length` int COMMENT 'Of the address as it is written: IPv4 32 or IPv6 128 is one address.',
+  `prefix_length` int COMMENT 'Of the address as it is written: IPv4 32 or IPv6 128 is one address. Rows of method none have ::/0 and no owner: a query on the table itself has to leave them out.',
   `port` int COMMENT 'A listening port; null for the whole address.',
   `valid_from` timestamp COMMENT 'Held for certain since.',
   `valid_to` timestamp COMMENT 'Held for certain until; null while it is held.',

@@ -248,7 +248,7 @@ FROM losses_avro;
 CREATE TABLE IF NOT EXISTS ownership_avro (
   "network" varchar COMMENT 'Scope of the address.',
   "addr" varchar COMMENT 'RFC 5952 for IPv6, IPv4-mapped as IPv4.',
-  "prefix_length" integer COMMENT 'Of the address as it is written: IPv4 32 or IPv6 128 is one address.',
+  "prefix_length" integer COMMENT 'Of the address as it is written: IPv4 32 or IPv6 128 is one address. Rows of method none have ::/0 and no owner: a query on the table itself has to leave them out.',
   "port" integer COMMENT 'A listening port; null for the whole address.',
   "valid_from" bigint COMMENT 'Held for certain since.',
   "valid_to" bigint COMMENT 'Held for certain until; null while it is held.',
