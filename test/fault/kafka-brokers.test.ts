@@ -57,6 +57,9 @@ function groupPartition(group: string): number {
   return (hash & 0x7fffffff) % 4;
 }
 
+/** A broker that is frozen as leader, coordinator and controller at once is fenced by each in its turn. */
+const FAILOVER_MS = 60_000;
+
 const FAULTS: readonly [string, (broker: BrokerProcess) => Promise<() => Promise<void>>][] = [
   [
     'kill -9',
@@ -86,9 +89,9 @@ for (const [name, harm] of FAULTS) {
     for (const victim of [await leaderOf(spec.name, 0), await leaderOf('__consumer_offsets', groupPartition(group))]) {
       if (!victim.isRunning) continue;
       const mend = await harm(victim);
-      await Promise.all([sending.more(20, 30_000), working.more(3, 30_000)]);
+      await Promise.all([sending.more(20, FAILOVER_MS), working.more(3, FAILOVER_MS)]);
       await mend();
-      await Promise.all([sending.more(20, 30_000), working.more(3, 30_000)]);
+      await Promise.all([sending.more(20, FAILOVER_MS), working.more(3, FAILOVER_MS)]);
     }
     const sent = await sending.stop();
     await checkLog(log, spec.name, 0, sent);
