@@ -3,10 +3,10 @@ import { WeirError } from '../../contract/errors.ts';
 import type { Place } from '../../schemas/generated/common.ts';
 import type { GeoMemory } from './geo-table.ts';
 import { isMap, MmdbFile, type MmdbMap, type MmdbValue } from './mmdb.ts';
+import { rangeIndexOf } from '../range-index.ts';
 
 /** Ranges of all files: a city file has 2.6 M, and each is 8 bytes of IPv4 or 20 of IPv6. */
 const RANGES_MAX: number = 1 << 23;
-const INDEX_SIZE = 0x1_0000;
 const NONE: Place = { country: '', asNumber: -1, asOrg: '' };
 
 /** Starts of ranges and their places, in order; IPv4 starts are numbers, IPv6 ones text of four words for comparing. */
@@ -52,7 +52,7 @@ export function compileGeo(
     version,
     starts4: shared(starts4),
     places4: shared(Int32Array.from(ipv4.places)),
-    index4: shared(indexOf(starts4)),
+    index4: shared(rangeIndexOf(starts4)),
     starts6: shared(starts6),
     places6: shared(Int32Array.from(ipv6.places)),
     places: shared(Buffer.from(JSON.stringify(places.list))),
@@ -165,17 +165,6 @@ function codeIn(value: MmdbValue | undefined): string {
 }
 
 const text = (value: MmdbValue | undefined): string => (typeof value === 'string' ? value.slice(0, 256) : '');
-
-/** By the first 16 bits: the last range that starts at or before their first address. */
-function indexOf(starts: Uint32Array): Int32Array {
-  const index = new Int32Array(INDEX_SIZE + 1);
-  let range = 0;
-  for (let top = 0; top <= INDEX_SIZE; top += 1) {
-    while (range + 1 < starts.length && starts[range + 1]! <= top * 0x1_0000) range += 1;
-    index[top] = range;
-  }
-  return index;
-}
 
 function shared(column: Uint8Array | Int32Array | Uint32Array): SharedArrayBuffer {
   const memory = new SharedArrayBuffer(column.byteLength);

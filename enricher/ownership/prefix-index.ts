@@ -5,10 +5,10 @@
  */
 import { isMapped } from './address.ts';
 import type { EntryTable } from './entries.ts';
+import { rangeIndexOf } from '../range-index.ts';
 
 /** IPv4 is ::ffff:0:0/96. */
 const MAPPED_BITS = 96;
-const INDEX_SIZE = 0x1_0000;
 /** Four words a start. */
 const WORDS = 4;
 
@@ -113,7 +113,7 @@ export class PrefixIndex {
     const within = ipv4.starts.filter((start) => start[2] === 0xffff);
     this.#starts4 = Uint32Array.from(within, (start) => start[3]!);
     this.#longest4 = Int32Array.from(ipv4.longest.slice(0, within.length));
-    this.#index4 = indexOf(this.#starts4);
+    this.#index4 = rangeIndexOf(this.#starts4);
     const ipv6 = this.#flatten(ranges, (range) => !is4(range));
     this.#starts6 = new Uint32Array(WORDS * ipv6.starts.length);
     ipv6.starts.forEach((start, i) => this.#starts6.set(start, WORDS * i));
@@ -154,17 +154,6 @@ export class PrefixIndex {
     while (open.length > 0) close();
     return { starts, longest };
   }
-}
-
-/** By the first 16 bits: the last range that starts at or before their first address, and so where to look from. */
-function indexOf(starts: Uint32Array): Int32Array<ArrayBuffer> {
-  const index = new Int32Array(INDEX_SIZE + 1);
-  let range = 0;
-  for (let top = 0; top <= INDEX_SIZE; top += 1) {
-    while (range + 1 < starts.length && starts[range + 1]! <= top * 0x1_0000) range += 1;
-    index[top] = range;
-  }
-  return index;
 }
 
 function byStartThenLength(a: Range, b: Range): number {

@@ -1,8 +1,12 @@
 /** A small lake in a folder of its own, written by DuckDB from rows that say only what matters to a test. */
+import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { Cell } from '../../../explore/cells.ts';
+import { openLake } from '../../../explore/lake.ts';
+import { queryAll } from '../../../explore/query.ts';
 import {
   type ChainState,
   type ChainTable,
@@ -19,6 +23,7 @@ import {
   type TableName,
 } from '../../../schemas/objects.ts';
 import { type Column, type ColumnType, TABLES } from '../../../schemas/tables.ts';
+import { readFolderStore } from '../../../sink/store/folder.ts';
 
 export type Value = string | number | boolean | null;
 export type Row = Readonly<Record<string, Value>>;
@@ -51,6 +56,27 @@ export class FixtureLake {
     const connection = await instance.connect();
     await connection.run("SET TimeZone = 'UTC'");
     return new FixtureLake(connection);
+  }
+
+  /** The answer of this lake with these flows besides, numbered: (ring, number) is unique in the table. */
+  async ask(rows: readonly Row[], sql: string): Promise<Record<string, Cell>[]> {
+    await this.append(
+      'flows',
+      rows.map((row, index) => ({ ...row, flow_number: index })),
+    );
+    const lake = await openLake({ store: readFolderStore(this.folder), threads: 1 });
+    try {
+      return await queryAll(lake, sql);
+    } finally {
+      lake.close();
+    }
+  }
+
+  /** The same, of one row. */
+  async one(rows: readonly Row[], sql: string): Promise<Record<string, Cell>> {
+    const answer = await this.ask(rows, sql);
+    assert.equal(answer.length, 1, JSON.stringify(answer));
+    return answer[0]!;
   }
 
   remove(): void {

@@ -13,24 +13,8 @@ describe('the views', () => {
   });
   afterEach(() => fixture.remove());
 
-  /** Numbers the rows: (ring, number) is unique in the table. */
-  async function ask(rows: readonly Row[], sql: string): Promise<Record<string, Cell>[]> {
-    await fixture.append(
-      'flows',
-      rows.map((row, index) => ({ ...row, flow_number: index })),
-    );
-    const lake = await openLake({ store: readFolderStore(fixture.folder), threads: 1 });
-    try {
-      return await queryAll(lake, sql);
-    } finally {
-      lake.close();
-    }
-  }
-  const one = async (rows: readonly Row[], sql: string): Promise<Record<string, Cell>> => {
-    const answer = await ask(rows, sql);
-    assert.equal(answer.length, 1, JSON.stringify(answer));
-    return answer[0]!;
-  };
+  const ask = (rows: readonly Row[], sql: string): Promise<Record<string, Cell>[]> => fixture.ask(rows, sql);
+  const one = (rows: readonly Row[], sql: string): Promise<Record<string, Cell>> => fixture.one(rows, sql);
 
   const interim = (row: Row): Row => ({ ...row, report: 'interim', connection_count: 0, outcome: 'open' });
 

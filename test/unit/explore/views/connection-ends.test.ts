@@ -1,10 +1,7 @@
 /** Both ends of a connection whose addresses are translated between them, in the views. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { openLake } from '../../../../explore/lake.ts';
-import { queryAll } from '../../../../explore/query.ts';
 import type { Cell } from '../../../../explore/cells.ts';
-import { readFolderStore } from '../../../../sink/store/folder.ts';
 import { at, clientRow, FixtureLake, type Row, serverRow } from '../fixture-lake.ts';
 
 describe('the views, where an address is translated between the ends', () => {
@@ -14,23 +11,8 @@ describe('the views, where an address is translated between the ends', () => {
   });
   afterEach(() => fixture.remove());
 
-  async function ask(rows: readonly Row[], sql: string): Promise<Record<string, Cell>[]> {
-    await fixture.append(
-      'flows',
-      rows.map((row, index) => ({ ...row, flow_number: index })),
-    );
-    const lake = await openLake({ store: readFolderStore(fixture.folder), threads: 1 });
-    try {
-      return await queryAll(lake, sql);
-    } finally {
-      lake.close();
-    }
-  }
-  const one = async (rows: readonly Row[], sql: string): Promise<Record<string, Cell>> => {
-    const answer = await ask(rows, sql);
-    assert.equal(answer.length, 1, JSON.stringify(answer));
-    return answer[0]!;
-  };
+  const ask = (rows: readonly Row[], sql: string): Promise<Record<string, Cell>[]> => fixture.ask(rows, sql);
+  const one = (rows: readonly Row[], sql: string): Promise<Record<string, Cell>> => fixture.one(rows, sql);
   const interim = (row: Row): Row => ({ ...row, report: 'interim', connection_count: 0, outcome: 'open' });
 
   const asked = {
